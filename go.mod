@@ -1,0 +1,3 @@
+module github.com/lockstep-db/lockstep
+
+go 1.26.0
