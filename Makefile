@@ -1,0 +1,95 @@
+# Lockstep. `make` alone prints what there is.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# -trimpath everywhere: with it in some commands and not in others, every
+# package is compiled and cached twice.
+export GOFLAGS := -trimpath
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/lockstep-db/lockstep/api/instance.Version=$(VERSION)
+IMAGE ?= localhost/lockstep:dev
+
+# Runs of each fault in the end-to-end tests; the distribution of the write gap
+# comes from them.
+RUNS ?= 10
+FUZZTIME ?= 30s
+
+##@ Start here
+
+.PHONY: help
+help: ## Print this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+
+.PHONY: demo
+demo: ## A three-instance cluster on a real Kubernetes loses its primary and recovers (CLUSTER=local|current|kind)
+	@hack/demo up
+
+.PHONY: demo-down
+demo-down: ## Remove what `make demo` started
+	@hack/demo down
+
+.PHONY: test
+test: packages test-fast test-race test-apiserver test-e2e ## All tests; installs what they need
+	@echo "make test: all passed"
+
+##@ Build
+
+.PHONY: build
+build: ## Build the three binaries into bin/
+	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: image
+image: ## Build the image without Docker into dist/lockstep.tar
+	@mkdir -p dist
+	hack/image/build dist/lockstep.tar $(IMAGE)
+
+.PHONY: generate
+generate: ## Regenerate deep copies, CRD and RBAC from the Go types
+	hack/generate
+
+##@ Test
+
+.PHONY: packages
+packages: ## Install the system packages that the tests need, when missing
+	@hack/install-packages
+
+.PHONY: test-fast
+test-fast: ## Tests that need neither Kubernetes nor the end-to-end cluster: about a minute
+	go test -short ./...
+
+.PHONY: test-race
+test-race: ## The race detector over everything that has more than one goroutine
+	go test -short -race ./server/... ./controllers/... ./api/...
+
+.PHONY: test-apiserver
+test-apiserver: ## The operator against a real kube-apiserver and etcd
+	KUBEBUILDER_ASSETS="$$(hack/cluster/cluster envtest-assets)" KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=120s \
+		go test ./controllers/... ./api/v1alpha1/... ./test/apiserver/...
+
+.PHONY: test-e2e
+test-e2e: ## Faults on a real three-node Kubernetes, with a client that writes all the time
+	RUNS=$(RUNS) hack/e2e
+
+.PHONY: interop
+interop: ## Replication with the real redis-server, in both directions
+	go test -count=1 ./test/interop/...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME
+	hack/fuzz $(FUZZTIME)
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck
+	hack/lint
+
+.PHONY: bench
+bench: build ## Side by side with the installed redis-server: CPU per command, memory per key, garbage collection
+	go run ./test/bench -server bin/lockstep-server -markdown docs/benchmarks.md
+
+.PHONY: clean
+clean: ## Remove bin/ and dist/; the build caches stay
+	rm -rf bin dist
