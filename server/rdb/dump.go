@@ -40,7 +40,7 @@ func ParseDump(payload []byte) (Value, error) {
 	if int(wireType) >= len(wireTypeNames) || wireTypeNames[wireType] == "" {
 		return Value{}, &FormatError{What: fmt.Sprintf("%d is not the type of any value", wireType)}
 	}
-	r := NewReader(bytes.NewReader(body[1:]))
+	r := newReader(bytes.NewReader(body[1:]), min(len(body)+16, bufferSize))
 	value, err := r.body(wireType, nil, 0)
 	if err != nil {
 		return Value{}, err

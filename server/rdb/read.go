@@ -1,6 +1,7 @@
 package rdb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -55,7 +56,12 @@ type Reader struct {
 // NewReader reads from r. It reads ahead, so what follows the data in r is lost
 // to others.
 func NewReader(r io.Reader) *Reader {
-	return &Reader{src: source{r: r, buf: make([]byte, bufferSize)}}
+	return newReader(r, bufferSize)
+}
+
+// newReader: size is of the buffer, 16 bytes or more.
+func newReader(r io.Reader, size int) *Reader {
+	return &Reader{src: source{r: r, buf: make([]byte, size)}}
 }
 
 // Version is the version that the header states; 0 before the first call of
@@ -239,7 +245,7 @@ func (r *Reader) body(wireType byte, key []byte, at int64) (Value, error) {
 
 // unsupported names what can not be taken. wireType must be a known one.
 func unsupported(wireType byte, key []byte, at int64) error {
-	return &UnsupportedTypeError{Key: append([]byte{}, key...), Type: wireTypeNames[wireType], Pos: at}
+	return &UnsupportedTypeError{Key: bytes.Clone(key), Type: wireTypeNames[wireType], Pos: at}
 }
 
 // refuseModule reads the module's ID to be able to say its name: nine
@@ -257,11 +263,7 @@ func (r *Reader) refuseModule(key []byte, at int64) error {
 	for i := range name {
 		name[i] = alphabet[id>>(10+6*(8-i))&63]
 	}
-	e := &UnsupportedTypeError{Type: "value of module type " + string(name[:]), Pos: at}
-	if key != nil {
-		e.Key = append([]byte{}, key...)
-	}
-	return e
+	return &UnsupportedTypeError{Key: bytes.Clone(key), Type: "value of module type " + string(name[:]), Pos: at}
 }
 
 // trailer compares the checksum. A sum of 0 means that the writer did not make
@@ -381,7 +383,7 @@ func (r *Reader) bytes(dst []byte, n uint64, what string, at int64) ([]byte, err
 		return dst, &FormatError{Pos: at, What: fmt.Sprintf("%s of %d bytes is longer than %d", what, n, MaxString)}
 	}
 	for left := int(n); left > 0; {
-		p, err := r.src.takeSome(min(left, bufferSize), what)
+		p, err := r.src.takeSome(left, what)
 		if err != nil {
 			return dst, err
 		}
