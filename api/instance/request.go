@@ -37,6 +37,13 @@ type PromoteRequest struct {
 	// LeaseMillis is how long the primary may take writes after it was last
 	// heard (100 to 60,000).
 	LeaseMillis int64 `json:"leaseMillis"`
+	// BootID and StatusSeq name a status of this instance, such as the answer
+	// to fencing it, from whose making a first lease counts, as in
+	// LeaseRequest. Without them a promotion grants no time: in a cluster of
+	// more than one, writes begin with the first renewal or with the
+	// acknowledgements of a majority.
+	BootID    string `json:"bootID,omitempty"`
+	StatusSeq uint64 `json:"statusSeq,omitempty"`
 }
 
 // FollowRequest: become a replica of Primary.
@@ -104,7 +111,7 @@ const (
 	CodeHandoverTimeout Code = "HandoverTimeout" // 504: the target did not catch up in time; nothing has changed
 	CodeNotReady        Code = "NotReady"        // 503: still loading
 	CodeBusy            Code = "Busy"            // 503: the reactor did not answer in time; fencing has been recorded all the same
-	CodeStorage         Code = "Storage"         // 500: the epoch could not be stored; nothing has changed
+	CodeStorage         Code = "Storage"         // 500: the epoch could not be stored, so do not count on it; writes have stopped all the same
 )
 
 // Error is the body of every answer that is not 2xx.

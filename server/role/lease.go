@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// forever is what is left to a primary that is a majority all by itself.
-const forever = time.Duration(math.MaxInt64)
+const (
+	// forever is the end of the lease of a primary that is a majority all by
+	// itself.
+	forever = time.Duration(math.MaxInt64)
+	never   = time.Duration(math.MinInt64)
+)
 
 // lease is a primary's permission to take writes. It is kept either by a majority
 // of the members, this instance included, or by the operator.
@@ -22,25 +26,33 @@ type lease struct {
 	confirmed map[string]time.Duration
 	granted   time.Duration // the operator's grant; valid when hasGrant
 	hasGrant  bool
+	// end is when writes stop unless more is heard: what all of the above comes
+	// to. It is kept because it is asked for before every write.
+	end time.Duration
 }
 
 func newLease(members int, duration time.Duration) lease {
-	return lease{members: members, duration: duration, confirmed: map[string]time.Duration{}}
+	l := lease{confirmed: map[string]time.Duration{}}
+	l.setTerms(members, duration)
+	return l
 }
 
 func (l *lease) setTerms(members int, duration time.Duration) {
 	l.members, l.duration = members, duration
+	l.reckon()
 }
 
 func (l *lease) grant(from time.Duration) {
 	if !l.hasGrant || from > l.granted {
 		l.granted, l.hasGrant = from, true
+		l.reckon()
 	}
 }
 
 func (l *lease) acked(instanceID string, sentAt time.Duration) {
 	if at, known := l.confirmed[instanceID]; !known || sentAt > at {
 		l.confirmed[instanceID] = sentAt
+		l.reckon()
 	}
 }
 
@@ -60,19 +72,32 @@ func (l *lease) majorityAt() (at time.Duration, known bool) {
 	return times[len(times)-needed], true
 }
 
-// remaining is how long writes may go on; 0 or less when they may not.
-func (l *lease) remaining(now time.Duration) time.Duration {
+// reckon finds the end of the lease anew. The clock may be at any value when an
+// instance starts, also below zero in a test, so "nothing heard yet" is the
+// lowest of all times.
+func (l *lease) reckon() {
+	l.end = never
 	if l.members == 1 {
-		return forever
+		l.end = forever
+		return
 	}
-	left := time.Duration(0)
-	if at, known := l.majorityAt(); known && l.members > 1 {
-		left = max(left, at+l.duration-now)
+	if at, known := l.majorityAt(); known {
+		l.end = at + l.duration
 	}
 	if l.hasGrant {
-		left = max(left, l.granted+l.duration-now)
+		l.end = max(l.end, l.granted+l.duration)
 	}
-	return left
+}
+
+// remaining is how long writes may go on; 0 when they may not.
+func (l *lease) remaining(now time.Duration) time.Duration {
+	if l.end == forever {
+		return forever
+	}
+	if l.end <= now {
+		return 0
+	}
+	return l.end - now
 }
 
 // statusTimes remembers when the last statuses were made. Their numbers follow

@@ -79,7 +79,7 @@ func (m *Machine) Verdict(now time.Duration) instance.WriteVerdict {
 		return instance.WritesReplica
 	case m.paused:
 		return instance.WritesPaused
-	case m.lease.remaining(now) <= 0:
+	case m.lease.remaining(now) == 0:
 		return instance.WritesLeaseExpired
 	}
 	return instance.WritesAllowed
@@ -239,7 +239,7 @@ func (m *Machine) Lease(now time.Duration) (status instance.Lease, ok bool) {
 	}
 	return instance.Lease{
 		DurationMillis:  m.lease.duration.Milliseconds(),
-		RemainingMillis: max(0, m.lease.remaining(now)).Milliseconds(),
+		RemainingMillis: m.lease.remaining(now).Milliseconds(),
 		Members:         m.lease.members,
 	}, true
 }
@@ -247,11 +247,10 @@ func (m *Machine) Lease(now time.Duration) (status instance.Lease, ok bool) {
 // LeaseEnd is when writes stop unless something is heard before. It is of use for
 // a timer; ok is false when there is no end to wait for.
 func (m *Machine) LeaseEnd(now time.Duration) (end time.Duration, ok bool) {
-	left := m.lease.remaining(now)
-	if m.role != instance.RolePrimary || m.Fenced() || left <= 0 || left == forever {
+	if m.role != instance.RolePrimary || m.Fenced() || m.lease.remaining(now) == 0 || m.lease.end == forever {
 		return 0, false
 	}
-	return now + left, true
+	return m.lease.end, true
 }
 
 // Pause holds writes back for a handover. Only the acting primary of the epoch
