@@ -17,8 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "write what the code does into the transcripts")
 
-// A transcript is a story in plain text: a line that says what happens, "----",
-// and what the reader sees. Lines that begin with # are the narrator's.
+// A transcript is a story in plain text. A line after ">" says what happens, the
+// indented lines after it what is seen of it; lines after "#" are the narrator's.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -49,18 +49,15 @@ func retell(t *testing.T, text string) string {
 	var out strings.Builder
 	s := &stage0{t: t, epoch: time.Unix(1000, 0)}
 	sc := bufio.NewScanner(strings.NewReader(text))
-	skipping := false
 	for sc.Scan() {
 		line := sc.Text()
-		switch {
-		case line == "" || strings.HasPrefix(line, "#"):
-			skipping = false
-			out.WriteString(line + "\n")
-		case line == "----":
-			skipping = true
-		case skipping: // what was seen when the story was written
+		switch happens, ok := strings.CutPrefix(line, "> "); {
+		case ok:
+			seen := strings.TrimSuffix(s.play(happens), "\n")
+			out.WriteString(line + "\n  " + strings.ReplaceAll(seen, "\n", "\n  ") + "\n")
+		case strings.HasPrefix(line, "  "): // what was seen when the story was written
 		default:
-			out.WriteString(line + "\n----\n" + s.play(line))
+			out.WriteString(line + "\n")
 		}
 	}
 	return out.String()
