@@ -49,11 +49,6 @@ type LockstepClusterList struct {
 }
 
 // LockstepClusterSpec is what a user asks for.
-//
-// The rules on failover are here and not beside its fields because each of
-// them relates two fields.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.failover) || !has(self.failover.detectionTimeout) || !has(self.failover.busyTimeout) || duration(self.failover.busyTimeout) >= duration(self.failover.detectionTimeout)",message="failover.busyTimeout must not be shorter than failover.detectionTimeout: a busy primary is given more time than a silent one"
 type LockstepClusterSpec struct {
 	// instances is the number of servers, the primary included. With 3 or more,
 	// the loss of one leaves a majority; with 2, an isolated primary depends on
@@ -90,7 +85,7 @@ type LockstepClusterSpec struct {
 	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
 
 	// storage of each instance.
-	// +kubebuilder:default={}
+	// +kubebuilder:default={size: "1Gi", ephemeral: false}
 	// +optional
 	Storage StorageSpec `json:"storage,omitzero"`
 
@@ -105,7 +100,7 @@ type LockstepClusterSpec struct {
 	Replication ReplicationSpec `json:"replication,omitzero"`
 
 	// failover says when another instance becomes the primary.
-	// +kubebuilder:default={}
+	// +kubebuilder:default={detectionTimeout: "1s", busyTimeout: "30s"}
 	// +optional
 	Failover FailoverSpec `json:"failover,omitzero"`
 
@@ -152,7 +147,7 @@ type DirectiveValue string
 // +kubebuilder:validation:XValidation:rule="self.ephemeral == oldSelf.ephemeral",message="storage.ephemeral can not be changed: create a second cluster and move the data there"
 // +kubebuilder:validation:XValidation:rule="has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)",message="storage.className can not be changed: create a second cluster with the other class and move the data there"
 // +kubebuilder:validation:XValidation:rule="!self.ephemeral || !has(self.className)",message="storage.className has no meaning with storage.ephemeral: leave one of them out"
-// +kubebuilder:validation:XValidation:rule="self.ephemeral || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",message="storage.size can grow but not shrink: a volume can not be made smaller; keep the present size, or create a second cluster and move the data there"
+// +kubebuilder:validation:XValidation:rule="self.ephemeral || !isQuantity(string(self.size)) || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",message="storage.size can grow but not shrink: a volume can not be made smaller; keep the present size, or create a second cluster and move the data there"
 type StorageSpec struct {
 	// size of each instance's volume. A snapshot is written beside the one that
 	// it replaces, so leave room for twice the data. It can grow later, when the
@@ -234,6 +229,8 @@ type BacklogSpec struct {
 }
 
 // FailoverSpec says when another instance becomes the primary.
+//
+// +kubebuilder:validation:XValidation:rule="[self.detectionTimeout, self.busyTimeout].exists(d, !d.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$')) || duration(self.busyTimeout) >= duration(self.detectionTimeout)",message="failover.busyTimeout must not be shorter than failover.detectionTimeout: a busy primary is given more time than a silent one"
 type FailoverSpec struct {
 	// automatic lets the operator replace a primary that it has found to be
 	// lost. Without it the cluster stays without a primary until the lost one is
