@@ -237,9 +237,10 @@ func (m *Machine) Lease(now time.Duration) (status instance.Lease, ok bool) {
 	if m.role != instance.RolePrimary {
 		return instance.Lease{}, false
 	}
+	// A cluster of one has all the time there is; tell it as a full lease.
 	return instance.Lease{
 		DurationMillis:  m.lease.duration.Milliseconds(),
-		RemainingMillis: m.lease.remaining(now).Milliseconds(),
+		RemainingMillis: min(m.lease.remaining(now), m.lease.duration).Milliseconds(),
 		Members:         m.lease.members,
 	}, true
 }
