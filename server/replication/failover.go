@@ -35,15 +35,15 @@ const (
 
 // FailoverWait is the situation of a primary that waits for a target.
 type FailoverWait struct {
-	Offset   int64     // the primary's; writes are paused, so it does not move
-	Deadline time.Time // zero: none
-	Force    bool      // hand over at the deadline although the target has not everything
+	Offset   int64         // the primary's; writes are paused, so it does not move
+	Deadline time.Duration // 0: none
+	Force    bool          // hand over at the deadline although the target has not everything
 }
 
 // NextFailoverMove decides whether the hand-over can begin. caughtUp tells whether
 // the target, or any replica when none was named, has acknowledged Offset.
-func NextFailoverMove(w FailoverWait, caughtUp bool, now time.Time) FailoverMove {
-	late := !w.Deadline.IsZero() && !now.Before(w.Deadline)
+func NextFailoverMove(w FailoverWait, caughtUp bool, now time.Duration) FailoverMove {
+	late := w.Deadline != 0 && now >= w.Deadline
 	switch {
 	case caughtUp:
 		return FailoverHandOver

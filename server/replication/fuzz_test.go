@@ -65,10 +65,10 @@ func FuzzHandshake(f *testing.F) {
 }
 
 func TestWhenASnapshotBegins(t *testing.T) {
-	t0 := time.Unix(1000, 0)
+	const t0 = 1000 * time.Second
 	mark := func(ages ...time.Duration) (w []Waiter) {
 		for _, a := range ages {
-			w = append(w, Waiter{TakesMark: true, Since: t0.Add(-a)})
+			w = append(w, Waiter{TakesMark: true, Since: t0 - a})
 		}
 		return w
 	}
@@ -119,7 +119,7 @@ func TestWhenToTryAgain(t *testing.T) {
 }
 
 func TestWhenAFailoverHandsOver(t *testing.T) {
-	t0 := time.Unix(1000, 0)
+	const t0 = 1000 * time.Second
 	for _, tc := range []struct {
 		name     string
 		wait     FailoverWait
@@ -128,7 +128,7 @@ func TestWhenAFailoverHandsOver(t *testing.T) {
 	}{
 		{"a target with everything takes over", FailoverWait{}, true, FailoverHandOver},
 		{"one without is waited for, for ever if there is no time limit", FailoverWait{}, false, FailoverKeepWaiting},
-		{"and up to the limit if there is", FailoverWait{Deadline: t0.Add(1)}, false, FailoverKeepWaiting},
+		{"and up to the limit if there is", FailoverWait{Deadline: t0 + 1}, false, FailoverKeepWaiting},
 		{"at the limit the primary goes on", FailoverWait{Deadline: t0}, false, FailoverAbort},
 		{"unless it was told to force it", FailoverWait{Deadline: t0, Force: true}, false, FailoverHandOverForced},
 		{"having everything in the last moment is no force", FailoverWait{Deadline: t0, Force: true}, true, FailoverHandOver},

@@ -17,7 +17,7 @@ type Marks struct {
 
 type mark struct {
 	through int64
-	sentAt  time.Time
+	sentAt  time.Duration
 }
 
 // NewMarks makes an empty ring. Marks are spaced by a hundred and twenty-eighth of
@@ -28,10 +28,10 @@ func NewMarks(lease time.Duration) *Marks { return &Marks{spacing: lease / 128} 
 // Sent notes that the stream up to byte number through was sent at that time. Only
 // a mark that ends later than the previous one says anything new: the same bytes
 // may have been acknowledged as a result of the earlier sending.
-func (m *Marks) Sent(through int64, at time.Time) {
+func (m *Marks) Sent(through int64, at time.Duration) {
 	if m.n > 0 {
 		last := m.ring[(m.n-1)%len(m.ring)]
-		if through <= last.through || at.Sub(last.sentAt) < m.spacing {
+		if through <= last.through || at-last.sentAt < m.spacing {
 			return
 		}
 	}
@@ -40,11 +40,11 @@ func (m *Marks) Sent(through int64, at time.Time) {
 }
 
 // SentAt returns when the newest marked byte that acked covers was sent.
-func (m *Marks) SentAt(acked int64) (time.Time, bool) {
+func (m *Marks) SentAt(acked int64) (time.Duration, bool) {
 	for i := m.n - 1; i >= 0 && i >= m.n-len(m.ring); i-- {
 		if k := m.ring[i%len(m.ring)]; k.through <= acked {
 			return k.sentAt, true
 		}
 	}
-	return time.Time{}, false
+	return 0, false
 }

@@ -2,6 +2,9 @@ package replication
 
 import "time"
 
+// Times are readings of one monotonic clock, as durations since an arbitrary
+// beginning that is the same for all of them.
+
 // Phase is how far a primary has come with one replica.
 type Phase uint8
 
@@ -30,8 +33,8 @@ type Progress struct {
 	// when HasAcked. It never moves back.
 	Confirmed int64
 	HasAcked  bool
-	HeardAt   time.Time // of the last acknowledgement or sign of life
-	AckedAt   time.Time // of the last acknowledgement; zero before the first
+	HeardAt   time.Duration // of the last acknowledgement or sign of life
+	AckedAt   time.Duration // of the last acknowledgement; meaningful when HasAcked
 	// Gated holds the stream back after a snapshot without a known size until the
 	// first acknowledgement shows that the replica has found its end.
 	Gated bool
@@ -41,7 +44,7 @@ type Progress struct {
 
 // Ack takes an acknowledgement. opened reports that it was the one that the gate
 // waited for.
-func (p *Progress) Ack(offset int64, now time.Time) (opened bool) {
+func (p *Progress) Ack(offset int64, now time.Duration) (opened bool) {
 	if !p.HasAcked || offset > p.Confirmed {
 		p.Confirmed = offset
 	}
@@ -55,10 +58,10 @@ func (p *Progress) Ack(offset int64, now time.Time) (opened bool) {
 }
 
 // Lag is how long ago the replica was last heard.
-func (p *Progress) Lag(now time.Time) time.Duration { return now.Sub(p.HeardAt) }
+func (p *Progress) Lag(now time.Duration) time.Duration { return now - p.HeardAt }
 
 // Good reports whether the replica counts for min-replicas-to-write.
-func (p *Progress) Good(now time.Time, maxLag time.Duration) bool {
+func (p *Progress) Good(now time.Duration, maxLag time.Duration) bool {
 	return p.Phase == Online && p.Lag(now).Truncate(time.Second) <= maxLag
 }
 
@@ -69,6 +72,6 @@ func (p *Progress) Holds(offset int64) bool {
 
 // TimedOut reports whether a replica is to be dropped for its silence. While a
 // snapshot is being prepared or sent, silence is no sign of anything on its side.
-func (p *Progress) TimedOut(now time.Time, timeout time.Duration) bool {
-	return p.Phase == Online && !p.NeverAcks && now.Sub(p.HeardAt) > timeout
+func (p *Progress) TimedOut(now time.Duration, timeout time.Duration) bool {
+	return p.Phase == Online && !p.NeverAcks && now-p.HeardAt > timeout
 }

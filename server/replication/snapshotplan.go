@@ -4,8 +4,8 @@ import "time"
 
 // Waiter is a replica that waits for a snapshot to begin.
 type Waiter struct {
-	TakesMark bool      // it can find the end of a snapshot of unknown size
-	Since     time.Time // when it asked
+	TakesMark bool          // it can find the end of a snapshot of unknown size
+	Since     time.Duration // when it asked
 }
 
 // SnapshotPolicy says when a snapshot for replicas begins.
@@ -28,7 +28,7 @@ const (
 
 // PlanSnapshot decides whether a snapshot for the replicas that wait begins now.
 // With WaitForMore, after tells when to ask again at the latest.
-func PlanSnapshot(waiters []Waiter, p SnapshotPolicy, now time.Time) (plan SnapshotPlan, after time.Duration) {
+func PlanSnapshot(waiters []Waiter, p SnapshotPolicy, now time.Duration) (plan SnapshotPlan, after time.Duration) {
 	if len(waiters) == 0 {
 		return NobodyWaits, 0
 	}
@@ -36,14 +36,14 @@ func PlanSnapshot(waiters []Waiter, p SnapshotPolicy, now time.Time) (plan Snaps
 	oldest := waiters[0].Since
 	for _, w := range waiters {
 		all = all && w.TakesMark
-		if w.Since.Before(oldest) {
+		if w.Since < oldest {
 			oldest = w.Since
 		}
 	}
 	if !p.Diskless {
 		return BeginToDisk, 0
 	}
-	waited := now.Sub(oldest)
+	waited := now - oldest
 	if waited < p.Delay && (p.MaxReplicas == 0 || len(waiters) < p.MaxReplicas) {
 		return WaitForMore, p.Delay - waited
 	}
