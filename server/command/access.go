@@ -1,0 +1,65 @@
+package command
+
+import "github.com/lockstep-db/lockstep/server/store"
+
+// The 24 access bits of an entry hold seconds, modulo 2^24 (194 days), or, when
+// an LFU policy is selected, 16 bits of minutes above an 8-bit logarithmic
+// counter of accesses.
+
+const (
+	accessMask   = 1<<24 - 1
+	minutesMask  = 1<<16 - 1
+	lfuInitial   = 5 // so that a new key is not the first to be evicted
+	lfuLogFactor = 10
+)
+
+func (c *Call) access(e store.Entry) {
+	var bits uint32
+	if c.LFU {
+		bits = c.lfuTouch(e.Access())
+	} else {
+		bits = uint32(c.Now/1000) & accessMask
+	}
+	if e.Access() != bits {
+		e.SetAccess(bits)
+	}
+}
+
+// created sets the access bits of an entry that was just made.
+func (c *Call) created(e store.Entry) {
+	if c.LFU {
+		e.SetAccess(c.minutes()<<8 | lfuInitial)
+		return
+	}
+	c.access(e)
+}
+
+func (c *Call) minutes() uint32 { return uint32(c.Now/60000) & minutesMask }
+
+// idleSeconds is how long ago an entry was accessed.
+func (c *Call) idleSeconds(e store.Entry) int64 {
+	return int64((uint32(c.Now/1000) - e.Access()) & accessMask)
+}
+
+// lfuCounter is the counter of an entry, less one for every minute without an
+// access.
+func (c *Call) lfuCounter(bits uint32) uint32 {
+	idle := (c.minutes() - bits>>8) & minutesMask
+	return max(bits&0xff, idle) - idle
+}
+
+// lfuTouch counts an access with a probability that falls with the counter, so
+// that 255 stands for about a million accesses.
+func (c *Call) lfuTouch(bits uint32) uint32 {
+	n := c.lfuCounter(bits)
+	if n < 255 {
+		base := uint64(0)
+		if n > lfuInitial {
+			base = uint64(n - lfuInitial)
+		}
+		if c.Rand()%(base*lfuLogFactor+1) == 0 {
+			n++
+		}
+	}
+	return c.minutes()<<8 | n
+}

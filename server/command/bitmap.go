@@ -1,0 +1,3 @@
+package command
+
+func bitmapSpecs() []*Spec { return nil }

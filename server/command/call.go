@@ -1,0 +1,144 @@
+package command
+
+import (
+	"github.com/lockstep-db/lockstep/server/resp"
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+// ExpiryMode says what happens to a key whose time is over when a command meets
+// it.
+type ExpiryMode uint8
+
+const (
+	// ExpireDelete removes the key and adds a DEL to the effects: a primary.
+	ExpireDelete ExpiryMode = iota
+	// ExpireHide answers as if the key were gone and leaves it to the primary
+	// to say so: clients of a replica, and a primary whose writes are paused.
+	ExpireHide
+	// ExpireIgnore takes the key as it is: commands from a primary, which has
+	// decided already.
+	ExpireIgnore
+)
+
+// Codec turns values into the payload of DUMP and back.
+type Codec interface {
+	// AppendDump appends the payload of an entry's value.
+	AppendDump(dst []byte, e store.Entry) []byte
+	// Restore puts the payload's value under a key, replacing what is there;
+	// expireAt is in Unix milliseconds, 0 for none. Nothing has changed when it
+	// returns an error: ErrBadPayload for a wrong version or checksum, any
+	// other for a value that can not be read.
+	Restore(db *store.DB, key, payload []byte, expireAt int64) error
+	// Verify checks version and checksum of a payload and nothing else.
+	Verify(payload []byte) bool
+}
+
+// Stats are the counters that commands keep.
+type Stats struct {
+	Hits    int64 // keys read and found
+	Misses  int64 // keys read and not found
+	Expired int64 // keys removed because their time was over
+	Dirty   int64 // changes since whoever reads it last subtracted
+}
+
+// Env is what all calls of a server share. Its owner is the reactor.
+type Env struct {
+	Keyspace *store.Keyspace
+	Effects  Effects // nil: effects are dropped
+	Codec    Codec   // nil: DUMP and RESTORE are refused
+	Stats    Stats
+	// Rand is the source of all random choices.
+	Rand func() uint64
+	// MaxBulk bounds the length of a string in bytes (proto-max-bulk-len); 0
+	// means 512 MiB.
+	MaxBulk int64
+	// LFU says that an LFU eviction policy is selected, so that the access
+	// field of entries holds frequencies instead of times.
+	LFU bool
+	// Touched is told of every key that is modified, removed or replaced, for
+	// WATCH. nil: nobody watches.
+	Touched func(db int, key []byte)
+	// Emptied is told before all keys of a database vanish at once, Swapped
+	// after two databases have traded places. nil: nobody watches.
+	Emptied func(db int)
+	Swapped func(a, b int)
+	// Notify receives keyspace events. nil: none are wanted.
+	Notify func(class EventClass, event string, db int, key []byte)
+}
+
+// EventClass is a class of keyspace notifications.
+type EventClass uint32
+
+// Classes by the letters of notify-keyspace-events.
+const (
+	EventGeneric EventClass = 1 << iota // g
+	EventString                         // $
+	EventExpired                        // x
+	EventEvicted                        // e
+	EventNew                            // n
+	EventMiss                           // m
+)
+
+// Call is one execution of one command. A server keeps a Call and fills the
+// exported fields anew for each command.
+type Call struct {
+	*Env
+
+	Spec    *Spec // set by Execute
+	Args    [][]byte
+	Out     *resp.Writer
+	DB      *store.DB
+	DBIndex int
+	// Now is the time in Unix milliseconds: one value for a command, and one
+	// for all commands of a transaction or script.
+	Now    int64
+	Expiry ExpiryMode
+	// FromPrimary says that the command came down the replication link (or from
+	// a log being replayed), where times in the past are not refused.
+	FromPrimary bool
+	// NoTouch leaves access times alone (CLIENT NO-TOUCH).
+	NoTouch bool
+	// Session is the connection, for commands of package server.
+	Session any
+	// Failed is set when the reply is an error.
+	Failed bool
+
+	left    outcome
+	forced  bool
+	scratch []byte // integers of the keyspace spelled out; reused
+}
+
+// Execute runs a command on a call whose arity was checked by Lookup, and hands
+// over its effects.
+func (t *Table) Execute(c *Call, spec *Spec) {
+	c.Spec = spec
+	c.Failed, c.forced = false, false
+	c.left.reset()
+	spec.Run(c)
+	c.deliver()
+}
+
+// Fail replies with an error.
+func (c *Call) Fail(err ReplyError) {
+	c.Failed = true
+	c.Out.Error(string(err))
+}
+
+// Touch tells watchers that a key has been modified.
+func (c *Call) Touch(key []byte) { c.touchIn(c.DBIndex, key) }
+
+func (c *Call) touchIn(db int, key []byte) {
+	if c.Touched != nil {
+		c.Touched(db, key)
+	}
+}
+
+func (c *Call) notify(class EventClass, event string, key []byte) {
+	c.notifyIn(c.DBIndex, class, event, key)
+}
+
+func (c *Call) notifyIn(db int, class EventClass, event string, key []byte) {
+	if c.Notify != nil {
+		c.Notify(class, event, db, key)
+	}
+}

@@ -1,0 +1,108 @@
+package command
+
+import "fmt"
+
+// ReplyError is an error as a client reads it, beginning with its code. The
+// texts are part of the protocol: clients and libraries match them.
+type ReplyError string
+
+func (e ReplyError) Error() string { return string(e) }
+
+// Errors that more than one command, or package server, answers with.
+const (
+	ErrSyntax       ReplyError = "ERR syntax error"
+	ErrWrongType    ReplyError = "WRONGTYPE Operation against a key holding the wrong kind of value"
+	ErrNotInteger   ReplyError = "ERR value is not an integer or out of range"
+	ErrNotFloat     ReplyError = "ERR value is not a valid float"
+	ErrNotPositive  ReplyError = "ERR value is out of range, must be positive"
+	ErrNoSuchKey    ReplyError = "ERR no such key"
+	ErrOutOfRange   ReplyError = "ERR index out of range"
+	ErrSameObject   ReplyError = "ERR source and destination objects are the same"
+	ErrInvalidDB    ReplyError = "ERR invalid DB index"
+	ErrDBOutOfRange ReplyError = "ERR DB index is out of range"
+	ErrReadOnly     ReplyError = "READONLY You can't write against a read only replica."
+	ErrOutOfMemory  ReplyError = "OOM command not allowed when used memory > 'maxmemory'."
+	ErrNoAuth       ReplyError = "NOAUTH Authentication required."
+)
+
+// Errors of one command or a few of this package.
+const (
+	errOverflow        ReplyError = "ERR increment or decrement would overflow"
+	errDecrOverflow    ReplyError = "ERR decrement would overflow"
+	errNaNOrInfinity   ReplyError = "ERR increment would produce NaN or Infinity"
+	errStringTooLong   ReplyError = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+	errOffsetRange     ReplyError = "ERR offset is out of range"
+	errMSetArity       ReplyError = "ERR wrong number of arguments for 'mset' command"
+	errMSetNXArity     ReplyError = "ERR wrong number of arguments for 'msetnx' command"
+	errLCSLenAndIdx    ReplyError = "ERR If you want both the length and indexes, please just use IDX."
+	errLCSNotStrings   ReplyError = "ERR The specified keys must contain string values"
+	errLCSTooLong      ReplyError = "ERR String too long for LCS"
+	errLCSMemory       ReplyError = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+	errExpireNXOnly    ReplyError = "ERR NX and XX, GT or LT options at the same time are not compatible"
+	errExpireGTLT      ReplyError = "ERR GT and LT options at the same time are not compatible"
+	errInvalidCursor   ReplyError = "ERR invalid cursor"
+	errNoFreq          ReplyError = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+	errNoIdle          ReplyError = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+	errBusyKey         ReplyError = "BUSYKEY Target key name already exists."
+	errBadPayload      ReplyError = "ERR DUMP payload version or checksum are wrong"
+	errBadFormat       ReplyError = "ERR Bad data format"
+	errBadTTL          ReplyError = "ERR Invalid TTL value, must be >= 0"
+	errBadIdle         ReplyError = "ERR Invalid IDLETIME value, must be >= 0"
+	errBadFreq         ReplyError = "ERR Invalid FREQ value, must be >= 0 and <= 255"
+	errSwapFirst       ReplyError = "ERR invalid first DB index"
+	errSwapSecond      ReplyError = "ERR invalid second DB index"
+	errBitOffset       ReplyError = "ERR bit offset is not an integer or out of range"
+	errBitValue        ReplyError = "ERR bit is not an integer or out of range"
+	errBitArgument     ReplyError = "ERR The bit argument must be 1 or 0."
+	errBitopNot        ReplyError = "ERR BITOP NOT must be called with a single source key."
+	errBitfieldType    ReplyError = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+	errBitfieldFlow    ReplyError = "ERR Invalid OVERFLOW type specified"
+	errBitfieldRO      ReplyError = "ERR BITFIELD_RO only supports the GET subcommand"
+	errNoKeyArguments  ReplyError = "ERR The command has no key arguments"
+	errInvalidCommand  ReplyError = "ERR Invalid command specified"
+	errInvalidArgCount ReplyError = "ERR Invalid number of arguments specified for command"
+	errInvalidArgs     ReplyError = "ERR Invalid arguments specified for command"
+)
+
+func errArity(name string) ReplyError {
+	return ReplyError("ERR wrong number of arguments for '" + name + "' command")
+}
+
+func errExpireTime(name string) ReplyError {
+	return ReplyError("ERR invalid expire time in '" + name + "' command")
+}
+
+// maxQuoted is how much of a request an error repeats. A client that sends
+// garbage gets it back in part, not in whole.
+const maxQuoted = 128
+
+func quoted(b []byte) string {
+	if len(b) > maxQuoted {
+		b = b[:maxQuoted]
+	}
+	return string(b)
+}
+
+func errUnknownCommand(args [][]byte) ReplyError {
+	var rest []byte
+	for _, a := range args[1:] {
+		if len(rest) >= maxQuoted {
+			break
+		}
+		if room := maxQuoted - len(rest); len(a) > room {
+			a = a[:room]
+		}
+		rest = append(rest, '\'')
+		rest = append(rest, a...)
+		rest = append(rest, '\'', ' ')
+	}
+	return ReplyError(fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", quoted(args[0]), rest))
+}
+
+func errUnknownSubcommand(parent string, sub []byte) ReplyError {
+	return ReplyError(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", quoted(sub), upper(parent)))
+}
+
+func errUnsupportedOption(option []byte) ReplyError {
+	return ReplyError(fmt.Sprintf("ERR Unsupported option %s", quoted(option)))
+}

@@ -1,0 +1,3 @@
+package command
+
+func commandSpecs(*Table) []*Spec { return nil }

@@ -1,0 +1,141 @@
+package command
+
+import "github.com/lockstep-db/lockstep/server/store"
+
+var delCommand = []byte("DEL")
+
+// FindRead looks a key up for a command that reads its value: it counts as a
+// hit or miss and as an access.
+func (c *Call) FindRead(key []byte) (store.Entry, bool) {
+	e, ok := c.Peek(key)
+	if ok && !c.NoTouch {
+		c.access(e)
+	}
+	return e, ok
+}
+
+// Peek is FindRead for a command that asks about a key: its access time stays.
+func (c *Call) Peek(key []byte) (store.Entry, bool) {
+	e, ok := c.find(c.DB, key, c.Expiry)
+	if ok {
+		c.Stats.Hits++
+	} else {
+		c.Stats.Misses++
+		c.notify(EventMiss, "keymiss", key)
+	}
+	return e, ok
+}
+
+// FindWrite looks a key up for a command that is going to modify it.
+func (c *Call) FindWrite(key []byte) (store.Entry, bool) {
+	return c.findWriteIn(c.DB, key)
+}
+
+func (c *Call) findWriteIn(db *store.DB, key []byte) (store.Entry, bool) {
+	mode := c.Expiry
+	if mode == ExpireHide {
+		// A write on a writable replica must not build upon a value whose time
+		// is over. Nobody else is told: the primary will send a DEL.
+		if e, ok := db.Find(key); ok && c.over(e) {
+			db.Delete(key)
+			c.touchIn(db.Index(), key)
+			return store.Entry{}, false
+		}
+	}
+	e, ok := c.find(db, key, mode)
+	if ok && !c.NoTouch {
+		c.access(e)
+	}
+	return e, ok
+}
+
+func (c *Call) find(db *store.DB, key []byte, mode ExpiryMode) (store.Entry, bool) {
+	e, ok := db.Find(key)
+	if !ok || mode == ExpireIgnore || !c.over(e) {
+		return e, ok
+	}
+	if mode == ExpireDelete {
+		c.expire(db, key)
+	}
+	return store.Entry{}, false
+}
+
+// over says whether the time of an entry has passed. At its very millisecond
+// the key still lives: EXPIREAT 1000 is gone at 1001.
+func (c *Call) over(e store.Entry) bool {
+	at, ok := e.ExpireAt()
+	return ok && c.Now > at
+}
+
+// expire removes a key whose time is over and says so to replicas and watchers.
+func (c *Call) expire(db *store.DB, key []byte) {
+	db.Delete(key)
+	c.Stats.Expired++
+	c.notifyIn(db.Index(), EventExpired, "expired", key)
+	c.touchIn(db.Index(), key)
+	c.alsoIn(db.Index(), delCommand, key)
+}
+
+// FindString is FindRead for a command on strings. When the key holds something
+// else it answers with an error, and failed is true.
+func (c *Call) FindString(key []byte) (e store.Entry, found, failed bool) {
+	e, found = c.FindRead(key)
+	return e, found, found && c.wrongType(e)
+}
+
+func (c *Call) findStringToWrite(key []byte) (e store.Entry, found, failed bool) {
+	e, found = c.FindWrite(key)
+	return e, found, found && c.wrongType(e)
+}
+
+func (c *Call) wrongType(e store.Entry) bool {
+	if e.Type() == store.TypeString {
+		return false
+	}
+	c.Fail(ErrWrongType)
+	return true
+}
+
+// value returns a string's bytes, valid until the next mutation.
+func (c *Call) value(e store.Entry) []byte {
+	if c.scratch == nil {
+		c.scratch = make([]byte, 0, 32)
+	}
+	return e.StringBytes(c.scratch)
+}
+
+// Expiry of keys that nobody asks for.
+
+// ExpireSample looks at up to n keys with an expiry time in a database, removes
+// those whose time was over at now (Unix milliseconds), each with a DEL of its
+// own to the effects, and returns how many it saw and removed. It is for
+// primaries; the caller repeats it as long as many of the keys seen were due
+// and there is time.
+func (e *Env) ExpireSample(db *store.DB, now int64, n int) (seen, expired int) {
+	// Keys are copied because the keyspace must not change during the visit.
+	var keys []byte
+	var ends []int
+	seen = db.SampleVolatile(e.Rand(), n, func(entry store.Entry) {
+		if at, ok := entry.ExpireAt(); ok && now > at {
+			keys = append(keys, entry.Key()...)
+			ends = append(ends, len(keys))
+		}
+	})
+	from := 0
+	for _, end := range ends {
+		key := keys[from:end]
+		from = end
+		db.Delete(key)
+		e.Stats.Expired++
+		if e.Notify != nil {
+			e.Notify(EventExpired, "expired", db.Index(), key)
+		}
+		if e.Touched != nil {
+			e.Touched(db.Index(), key)
+		}
+		if e.Effects != nil {
+			e.Effects.Effect(db.Index(), [][]byte{delCommand, key})
+		}
+	}
+	return seen, len(ends)
+}
