@@ -14,8 +14,9 @@ readonly MACHINE_SYSCTLS=(kernel.panic kernel.panic_on_oops vm.overcommit_memory
 	vm.panic_on_oom kernel.keys.root_maxkeys kernel.keys.root_maxbytes)
 
 # A node mounts its own folders over these, so they must exist on the machine.
+# (The last one ip makes by itself, but then nobody would remove it.)
 readonly MOUNT_POINTS=(/var/lib/kubelet /var/lib/containerd /var/lib/cni
-	/var/log/pods /var/log/containers /etc/cni/net.d /mnt/disk)
+	/var/log/pods /var/log/containers /etc/cni/net.d /mnt/disk /run/netns)
 
 cannot() { fail "a local cluster can't run here: $*; $ALTERNATIVES"; }
 
@@ -102,9 +103,11 @@ return_machine() {
 		done <"$STATE/sysctls"
 	fi
 	if [[ -f $STATE/made-folders ]]; then
-		# Deepest first. One that is no longer empty belongs to somebody else by now.
+		# Deepest first. One that is not empty belongs to somebody else by now.
 		while read -r folder; do
-			rmdir --ignore-fail-on-non-empty "$folder" 2>/dev/null || true
+			[[ -z $(ls -A "$folder" 2>/dev/null) ]] || continue
+			umount "$folder" 2>/dev/null || true
+			rmdir "$folder" 2>/dev/null || true
 		done < <(sort -r "$STATE/made-folders")
 	fi
 }

@@ -74,7 +74,7 @@ in_node() {
 in_control_plane() {
 	node_is_on "$CONTROL_PLANE" || fail "the cluster is not running; 'cluster up' starts it"
 	# shellcheck disable=SC2016 # the inner shell expands it
-	KUBECONFIG=$ADMIN_KUBECONFIG PATH=$PROGRAMS:$PATH nsenter --net="/run/netns/$(network_of "$CONTROL_PLANE")" \
+	KUBECONFIG=$ADMIN_KUBECONFIG KUBECACHEDIR=$STATE/kubectl-cache PATH=$PROGRAMS:$PATH nsenter --net="/run/netns/$(network_of "$CONTROL_PLANE")" \
 		unshare --mount --propagation slave \
 		bash -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$STATE/resolv.conf" "$@"
 }

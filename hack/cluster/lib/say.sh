@@ -30,8 +30,19 @@ wait_for() {
 	until "$@" >/dev/null 2>&1; do
 		if ((SECONDS >= end)); then
 			show_tail "$log"
+			show_restarting
 			fail "waited $limit s for $what, in vain; 'cluster up' goes on from here, 'cluster down' removes everything"
 		fi
 		sleep 0.2
+	done
+}
+
+# show_restarting shows the log of each component that has just ended by itself.
+show_restarting() {
+	local log
+	for log in "$STATE"/nodes/*/log/*.log; do
+		if tail -n 1 "$log" | grep -q 'it is started again in a second$'; then
+			show_tail "$log"
+		fi
 	done
 }

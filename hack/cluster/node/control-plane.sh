@@ -59,6 +59,8 @@ run_controller_manager() {
 		--leader-elect=false
 		# The pods' subnets are fixed, since the routes between the nodes are.
 		--allocate-node-cidrs=false
+		# It would make the default one on the machine.
+		--flex-volume-plugin-dir="$FOLDER/volume-plugins"
 		# A silent node is found out after 8 s instead of 50 s.
 		--node-monitor-period=1s --node-monitor-grace-period=8s
 	)
@@ -86,7 +88,6 @@ run_control_plane_proxy() { run_proxy "${WORKERS[0]}"; }
 run_control_plane_dns() {
 	cat >/run/Corefile <<-COREFILE
 		.:53 {
-		    bind $API_ADDRESS
 		    errors
 		    cache 1
 		    kubernetes cluster.local in-addr.arpa {

@@ -38,8 +38,7 @@ run_containerd() { exec containerd --config "$HERE/node/containerd.toml"; }
 
 run_kubelet() {
 	until [[ -S $CONTAINERD_SOCKET ]]; do sleep 0.05; done
-	sed -e "s|@CERTIFICATES@|$CERTIFICATES|; s|@NODE@|$NODE|; s|@DNS@|$DNS_SERVICE_ADDRESS|; s|@STATE@|$STATE|" \
-		"$HERE/node/kubelet.yaml" >/run/kubelet.yaml
+	fill_in kubelet.yaml "$NODE"
 	exec kubelet --config=/run/kubelet.yaml --kubeconfig="$CERTIFICATES/$NODE.kubeconfig" \
 		--node-ip="$(node_address "$NODE")" \
 		--node-labels="topology.kubernetes.io/region=local,topology.kubernetes.io/zone=zone-$NODE"
@@ -49,17 +48,14 @@ run_worker_proxy() { run_proxy "$NODE"; }
 
 # run_proxy NAME: kube-proxy, under the name of a node.
 run_proxy() {
-	local flags=(
-		--kubeconfig="$CERTIFICATES/proxy.kubeconfig" --hostname-override="$1"
-		--proxy-mode=nftables --cluster-cidr="$POD_NETWORK.0.0/16"
-		--bind-address="$(node_address "$NODE")"
-		# A change of a service's endpoints is in force after 0.1 s instead of 1 s:
-		# with a handful of services that costs nothing, and a test that measures a
-		# fail-over measures less of kube-proxy.
-		--nftables-min-sync-period=100ms
-		# The size of the connection table is the machine's, not ours to change.
-		--conntrack-max-per-core=0
-		--healthz-bind-address=0.0.0.0:10256
-	)
-	exec kube-proxy "${flags[@]}"
+	fill_in kube-proxy.yaml "$1"
+	exec kube-proxy --config=/run/kube-proxy.yaml
+}
+
+# fill_in FILE NAME makes /run/FILE for this node, or the node of that name,
+# from the FILE beside this one.
+fill_in() {
+	sed -e "s|@CERTIFICATES@|$CERTIFICATES|; s|@NODE@|$2|; s|@STATE@|$STATE|" \
+		-e "s|@DNS@|$DNS_SERVICE_ADDRESS|; s|@ADDRESS@|$(node_address "$NODE")|; s|@PODS@|$POD_NETWORK.0.0/16|" \
+		"$HERE/node/$1" >"/run/$1"
 }
