@@ -32,9 +32,27 @@ type LockstepClusterStatus struct {
 	// +optional
 	PrimaryInstanceID string `json:"primaryInstanceID,omitempty"`
 
+	// primaryBootID is the process that was committed. When another one answers
+	// from the same data directory, the committed one has ended, and with it the
+	// role. A decision.
+	// +optional
+	PrimaryBootID string `json:"primaryBootID,omitempty"`
+
+	// previousReplicationID is the history that the primary has taken over, up to
+	// and with byte number previousValidThrough. An instance that has not yet
+	// learned the primary's own history may take over if its data is of this one
+	// and ends no later. A decision.
+	// +optional
+	PreviousReplicationID string `json:"previousReplicationID,omitempty"`
+	// previousValidThrough is where the primary took over, in bytes of the stream.
+	// +optional
+	PreviousValidThrough *int64 `json:"previousValidThrough,omitempty"`
+
 	// voters are the names of the instances whose majority keeps the primary's
-	// lease alive and revokes it. It changes by one instance at a time, and is
-	// stored before the servers are told. A decision.
+	// lease alive and revokes it. It changes by one instance at a time. The
+	// primary is told of an addition before it is stored here, and of a removal
+	// after: so this list is never the longer one, and a majority that is
+	// reckoned from it is never too large. A decision.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=9
 	// +optional
@@ -49,7 +67,9 @@ type LockstepClusterStatus struct {
 	// +optional
 	LastFailover *FailoverReport `json:"lastFailover,omitempty"`
 
-	// replicationID is the replication ID of the primary, 40 hex digits.
+	// replicationID is the replication ID of the primary, 40 hex digits; empty
+	// from the commitment of a primary until it has begun its own history.
+	// Replicas are told of the primary after it is stored. A decision.
 	// +optional
 	ReplicationID string `json:"replicationID,omitempty"`
 
@@ -204,6 +224,7 @@ const (
 	FailoverRollingUpdate      FailoverReason = "RollingUpdate"
 	FailoverScaleDown          FailoverReason = "ScaleDown"
 	FailoverNodeDrain          FailoverReason = "NodeDrain"
+	FailoverEpochConflict      FailoverReason = "EpochConflict" // an instance obeys an epoch that the status does not know, as after a restore
 )
 
 // FailoverProgress is a change of primary under way. It holds all that an
@@ -222,6 +243,9 @@ type FailoverProgress struct {
 	// fromInstanceID is the identity of the old primary.
 	// +optional
 	FromInstanceID string `json:"fromInstanceID,omitempty"`
+	// fromBootID is the process that was the old primary.
+	// +optional
+	FromBootID string `json:"fromBootID,omitempty"`
 	// fromReplicationID is the history that a candidate must share.
 	// +optional
 	FromReplicationID string `json:"fromReplicationID,omitempty"`
@@ -229,6 +253,11 @@ type FailoverProgress struct {
 	// knew of, in bytes. Absent when it knew none.
 	// +optional
 	FromOffset *int64 `json:"fromOffset,omitempty"`
+	// fromOffsetLimit is an upper bound of the offset that the old primary can have
+	// reached, in bytes: fromOffset and what it can have written since. Absent
+	// when its write rate was not known.
+	// +optional
+	FromOffsetLimit *int64 `json:"fromOffsetLimit,omitempty"`
 	// fromEpoch is the epoch in which the old primary was committed.
 	// +optional
 	FromEpoch int64 `json:"fromEpoch,omitempty"`
