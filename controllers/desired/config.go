@@ -15,8 +15,10 @@ import (
 const (
 	dataDirectory   = "/data"
 	configDirectory = "/etc/lockstep"
-	certsDirectory  = "/etc/lockstep/tls"
-	configFile      = "lockstep.conf"
+	// Not below configDirectory: a mount inside a read-only volume needs its
+	// mount point to be there already.
+	certsDirectory = "/etc/lockstep-tls"
+	configFile     = "lockstep.conf"
 )
 
 // memoryOverhead is what a server needs beside its data and its backlog: the
@@ -48,17 +50,17 @@ func Config(c *v1alpha1.LockstepCluster) string {
 	line := func(name string, value any) { fmt.Fprintf(&b, "%s %v\n", name, value) }
 
 	b.WriteString("# Written by the Lockstep operator from the LockstepCluster's spec.\n")
-	line("port", PortRedis)
+	line("port", ClientPort)
 	line("protected-mode", "no")
 	line("dir", dataDirectory)
 	line("repl-backlog-size", c.Spec.Replication.Backlog.Memory.Value())
 	line("lockstep-managed", "yes")
 	line("lockstep-cluster", c.Namespace+"/"+c.Name)
-	line("lockstep-api-port", PortInstance)
+	line("lockstep-api-port", InstancePort)
 	line("lockstep-api-cert-file", certsDirectory+"/"+corev1.TLSCertKey)
 	line("lockstep-api-key-file", certsDirectory+"/"+corev1.TLSPrivateKeyKey)
 	line("lockstep-api-ca-file", certsDirectory+"/ca.crt")
-	line("lockstep-http-port", PortHTTP)
+	line("lockstep-http-port", HTTPPort)
 	if _, own := c.Spec.Config["maxmemory"]; !own {
 		if limit := maxmemory(c); limit > 0 {
 			line("maxmemory", limit)

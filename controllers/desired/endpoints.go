@@ -74,7 +74,7 @@ func endpointSlice(c *v1alpha1.LockstepCluster, service string, family corev1.IP
 	meta := object(c, service+"-"+strings.ToLower(string(family)), ComponentServer)
 	meta.Labels[discoveryv1.LabelServiceName] = service
 	meta.Labels[discoveryv1.LabelManagedBy] = ManagedBy
-	name, protocol, port := PortNameRedis, corev1.ProtocolTCP, int32(PortRedis)
+	name, protocol, port := PortNameRedis, corev1.ProtocolTCP, int32(ClientPort)
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta:  meta,
 		AddressType: discoveryv1.AddressType(family),

@@ -56,7 +56,7 @@ func podAnnotations(c *v1alpha1.LockstepCluster, config *corev1.ConfigMap) map[s
 	}
 	if scrape := c.Spec.Monitoring.ScrapeAnnotations; scrape != nil && *scrape {
 		annotations["prometheus.io/scrape"] = "true"
-		annotations["prometheus.io/port"] = strconv.Itoa(PortHTTP)
+		annotations["prometheus.io/port"] = strconv.Itoa(HTTPPort)
 		annotations["prometheus.io/path"] = "/metrics"
 	}
 	return annotations
@@ -65,6 +65,7 @@ func podAnnotations(c *v1alpha1.LockstepCluster, config *corev1.ConfigMap) map[s
 func podSpec(c *v1alpha1.LockstepCluster, instance, config string, in PodInputs) corev1.PodSpec {
 	yes, no := true, false
 	user, grace := int64(userID), int64(terminationGraceSeconds)
+	readableByGroup := int32(0o440)
 	onMismatch := corev1.FSGroupChangeOnRootMismatch
 	scheduling := c.Spec.Scheduling
 	return corev1.PodSpec{
@@ -102,7 +103,8 @@ func podSpec(c *v1alpha1.LockstepCluster, instance, config string, in PodInputs)
 				LocalObjectReference: corev1.LocalObjectReference{Name: config},
 			}}},
 			{Name: volumeCerts, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
-				SecretName: ServerSecretName(c.Name),
+				SecretName:  ServerSecretName(c.Name),
+				DefaultMode: &readableByGroup,
 			}}},
 		},
 	}
@@ -122,9 +124,9 @@ func container(c *v1alpha1.LockstepCluster, instance string, in PodInputs) corev
 		Args:            []string{configDirectory + "/" + configFile, "--lockstep-instance-name", instance},
 		WorkingDir:      dataDirectory,
 		Ports: []corev1.ContainerPort{
-			{Name: PortNameRedis, ContainerPort: PortRedis, Protocol: corev1.ProtocolTCP},
-			{Name: PortNameInstance, ContainerPort: PortInstance, Protocol: corev1.ProtocolTCP},
-			{Name: PortNameHTTP, ContainerPort: PortHTTP, Protocol: corev1.ProtocolTCP},
+			{Name: PortNameRedis, ContainerPort: ClientPort, Protocol: corev1.ProtocolTCP},
+			{Name: PortNameInstance, ContainerPort: InstancePort, Protocol: corev1.ProtocolTCP},
+			{Name: PortNameHTTP, ContainerPort: HTTPPort, Protocol: corev1.ProtocolTCP},
 		},
 		Resources: resources(c),
 		VolumeMounts: []corev1.VolumeMount{

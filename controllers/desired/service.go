@@ -10,9 +10,9 @@ import (
 // Ports of an instance. The names appear in services, network policies and pod
 // monitors.
 const (
-	PortRedis    = 6379
-	PortInstance = 7379
-	PortHTTP     = 8080
+	ClientPort   = 6379
+	InstancePort = 7379
+	HTTPPort     = 8080
 
 	PortNameRedis    = "redis"
 	PortNameInstance = "instance"
@@ -57,8 +57,8 @@ func clientService(c *v1alpha1.LockstepCluster, name string, spec v1alpha1.Servi
 			Ports: []corev1.ServicePort{{
 				Name:       PortNameRedis,
 				Protocol:   corev1.ProtocolTCP,
-				Port:       PortRedis,
-				TargetPort: intstr.FromInt32(PortRedis),
+				Port:       ClientPort,
+				TargetPort: intstr.FromInt32(ClientPort),
 			}},
 		},
 	}
@@ -82,9 +82,9 @@ func HeadlessService(c *v1alpha1.LockstepCluster) *corev1.Service {
 			PublishNotReadyAddresses: true,
 			Selector:                 PodLabels(c),
 			Ports: []corev1.ServicePort{
-				port(PortNameRedis, PortRedis),
-				port(PortNameInstance, PortInstance),
-				port(PortNameHTTP, PortHTTP),
+				port(PortNameRedis, ClientPort),
+				port(PortNameInstance, InstancePort),
+				port(PortNameHTTP, HTTPPort),
 			},
 		},
 	}
