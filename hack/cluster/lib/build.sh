@@ -6,10 +6,6 @@ readonly BUILD_TAGS=no_btrfs,no_devmapper,no_zfs
 readonly PROGRAMS_BUILT=(./cmd/kubernetes ./cmd/coredns ./cmd/provisioner ./cmd/pause tool)
 readonly KUBERNETES_LINKS=(etcd kubectl kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy)
 
-# With these the same packages are compiled once for everything in the
-# repository; without cgo nothing depends on the machine's libraries.
-export GOFLAGS=-trimpath CGO_ENABLED=0 GOWORK=off
-
 # build_hash prints what the result depends on, in short.
 build_hash() {
 	(
@@ -40,7 +36,11 @@ build() {
 	touch "$BUILD" # the date of its last use
 }
 
+# build_anew runs in a shell of its own, so what it exports ends with it.
 build_anew() {
+	# With -trimpath everywhere the same packages are compiled once for everything
+	# in the repository; without cgo nothing depends on the machine's libraries.
+	export GOFLAGS=-trimpath CGO_ENABLED=0 GOWORK=off
 	local new=$BUILD.new log=$CACHE/build.log
 	rm -rf "$new"
 	mkdir -p "$new"
