@@ -32,7 +32,7 @@ func Ordinal(cluster, instance string) (ordinal int, ok bool) {
 }
 
 // ClaimName is the name of an instance's volume claim.
-func ClaimName(instance string) string { return "data-" + instance }
+func ClaimName(instance string) string { return instance + "-data" }
 
 // ReadWriteName is the service that leads to the primary.
 func ReadWriteName(cluster string) string { return cluster + "-rw" }

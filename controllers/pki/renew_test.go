@@ -96,7 +96,7 @@ func TestWhoAcceptsWhom(t *testing.T) {
 		want       string // part of the error; empty: accepted
 	}{
 		{"an instance can not command another with its own certificate", m.ForServer(), m.ForServer(), ServerName(demo), "bad certificate"},
-		{"an instance does not obey another cluster's operator", withTrust(stranger.ForOperator(), m.Trust), m.ForServer(), ServerName(demo), "certificate required"},
+		{"an instance does not obey another cluster's operator", withTrust(stranger.ForOperator(), m.Trust), m.ForServer(), ServerName(demo), "unknown certificate authority"},
 		{"the operator does not talk to another cluster's instance", m.ForOperator(), stranger.ForServer(), ServerName(demo), "unknown authority"},
 		{"the operator does not take its own certificate for an instance's", m.ForOperator(), m.ForOperator(), ServerName(demo), "not valid for"},
 		{"the operator does not take one cluster's instance for another's", m.ForOperator(), m.ForServer(), ServerName(Cluster{"default", "other"}), "not instances.other.default"},
