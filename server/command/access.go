@@ -13,6 +13,7 @@ const (
 	lfuLogFactor = 10
 )
 
+// access notes that an entry is being used, or was just made.
 func (c *Call) access(e store.Entry) {
 	var bits uint32
 	if c.LFU {
@@ -25,13 +26,11 @@ func (c *Call) access(e store.Entry) {
 	}
 }
 
-// created sets the access bits of an entry that was just made.
-func (c *Call) created(e store.Entry) {
-	if c.LFU {
-		e.SetAccess(c.minutes()<<8 | lfuInitial)
-		return
+// created is access for a key that was just made.
+func (c *Call) created(key []byte) {
+	if e, ok := c.DB.Find(key); ok {
+		c.access(e)
 	}
-	c.access(e)
 }
 
 func (c *Call) minutes() uint32 { return uint32(c.Now/60000) & minutesMask }
@@ -51,6 +50,9 @@ func (c *Call) lfuCounter(bits uint32) uint32 {
 // lfuTouch counts an access with a probability that falls with the counter, so
 // that 255 stands for about a million accesses.
 func (c *Call) lfuTouch(bits uint32) uint32 {
+	if bits == 0 { // just made
+		return c.minutes()<<8 | lfuInitial
+	}
 	n := c.lfuCounter(bits)
 	if n < 255 {
 		base := uint64(0)

@@ -1,3 +1,388 @@
 package command
 
-func bitmapSpecs() []*Spec { return nil }
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+// Strings as arrays of bits: bit 0 is the highest bit of the first byte.
+// BITFIELD is in bitfield.go.
+
+func bitmapSpecs() []*Spec {
+	unit := OneOf("unit", Token("BYTE"), Token("BIT")).From("7.0.0").Opt()
+	units := []Change{{"7.0.0", "Option `BYTE|BIT`."}}
+	specs := []*Spec{
+		{Name: "setbit", Arity: 4, Flags: Write | DenyOOM, Run: runSetBit,
+			KeySpecs: []KeySpec{KeyAt(1, 0, 1, KeyRW|KeyAccess|KeyUpdate)}, Doc: Doc{
+				Since: "2.2.0", Complexity: "O(1)",
+				Summary: "Sets or clears a bit of the string at a key and returns what it was",
+				Args:    []Arg{Key(), NewArg("offset", ArgInteger), NewArg("value", ArgInteger)},
+			}},
+		{Name: "getbit", Arity: 3, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, Run: runGetBit, Doc: Doc{
+			Since: "2.2.0", Complexity: "O(1)",
+			Summary: "Returns a bit of the string at a key",
+			Args:    []Arg{Key(), NewArg("offset", ArgInteger)},
+		}},
+		{Name: "bitcount", Arity: -2, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runBitCount, Doc: Doc{
+			Since: "2.6.0", Complexity: "O(N) for N bytes", History: units,
+			Summary: "Counts the bits that are set in the string at a key",
+			Args: []Arg{Key(), Block("range", NewArg("start", ArgInteger), NewArg("end", ArgInteger),
+				unit).Opt()},
+		}},
+		{Name: "bitpos", Arity: -3, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runBitPos, Doc: Doc{
+			Since: "2.8.7", Complexity: "O(N) for N bytes", History: units,
+			Summary: "Finds the first set or clear bit in the string at a key",
+			Args: []Arg{Key(), NewArg("bit", ArgInteger), Block("range", NewArg("start", ArgInteger),
+				Block("end-unit-block", NewArg("end", ArgInteger), unit).Opt()).Opt()},
+		}},
+		{Name: "bitop", Arity: -4, Flags: Write | DenyOOM, Run: runBitOp,
+			KeySpecs: []KeySpec{KeyAt(2, 0, 1, KeyOW|KeyUpdate), KeyAt(3, -1, 1, KeyRO|KeyAccess)}, Doc: Doc{
+				Since: "2.6.0", Complexity: "O(N) for N bytes of the longest string",
+				Summary: "Combines the bits of strings and stores the result",
+				Args: []Arg{
+					OneOf("operation", Token("AND"), Token("OR"), Token("XOR"), Token("NOT")),
+					Key().Named("destkey"), Key().In(1).Many(),
+				},
+			}},
+	}
+	specs = append(specs, bitfieldSpecs()...)
+	for _, s := range specs {
+		s.Group = "bitmap"
+		s.Categories |= CatBitmap
+	}
+	return specs
+}
+
+// bitOffset reads the offset of a bit, which must lie in a string of allowed
+// length, or answers with an error. A # makes it an index of fields of a width.
+func (c *Call) bitOffset(arg []byte, width int64) (int64, bool) {
+	if width > 0 && len(arg) > 0 && arg[0] == '#' {
+		arg = arg[1:]
+	} else {
+		width = 1
+	}
+	limit := c.MaxBulk
+	if limit == 0 || c.FromPrimary {
+		limit = defaultMaxBulk
+	}
+	n, ok := parseInt(arg)
+	if !ok || n < 0 || n >= limit*8 || n*width >= limit*8 {
+		c.Fail(errBitOffset)
+		return 0, false
+	}
+	return n * width, true
+}
+
+// growForBits makes the string at a key, which may be missing, long enough for
+// a bit. changed says that this alone made a difference.
+func (c *Call) growForBits(key []byte, offset int64) (b []byte, changed, ok bool) {
+	e, found, failed := c.findStringToWrite(key)
+	if failed {
+		return nil, false, false
+	}
+	before := -1
+	if found {
+		before = e.StringLen()
+	}
+	b, err := c.DB.GrowString(key, int(offset>>3)+1)
+	if err != nil {
+		c.Fail(errStringTooLong)
+		return nil, false, false
+	}
+	if !found {
+		c.created(key)
+	}
+	return b, len(b) != before, true
+}
+
+func runSetBit(c *Call) {
+	key := c.Args[1]
+	offset, ok := c.bitOffset(c.Args[2], 0)
+	if !ok {
+		return
+	}
+	on, ok := parseInt(c.Args[3])
+	if !ok || on&^1 != 0 {
+		c.Fail(errBitValue)
+		return
+	}
+	b, changed, ok := c.growForBits(key, offset)
+	if !ok {
+		return
+	}
+	shift := 7 - uint(offset&7)
+	before := b[offset>>3] >> shift & 1
+	if changed || before != byte(on) {
+		b[offset>>3] = b[offset>>3]&^(1<<shift) | byte(on)<<shift
+		c.modified(EventString, "setbit", key)
+	}
+	c.Out.Int(int64(before))
+}
+
+func runGetBit(c *Call) {
+	offset, ok := c.bitOffset(c.Args[2], 0)
+	if !ok {
+		return
+	}
+	e, found, failed := c.FindString(c.Args[1])
+	if failed {
+		return
+	}
+	bit := byte(0)
+	if found {
+		if value := c.value(e); offset>>3 < int64(len(value)) {
+			bit = value[offset>>3] >> (7 - uint(offset&7)) & 1
+		}
+	}
+	c.Out.Int(int64(bit))
+}
+
+// bitRange is the options of BITCOUNT and BITPOS: an inclusive range in bytes or
+// bits, in which negative numbers count from the end.
+type bitRange struct {
+	start, end int64
+	hasEnd     bool
+	inBits     bool
+}
+
+func parseBitRange(c *Call, from int) (r bitRange, ok bool) {
+	r.end = -1
+	args := c.Args[min(from, len(c.Args)):]
+	if len(args) > 3 {
+		c.Fail(ErrSyntax)
+		return r, false
+	}
+	if len(args) > 0 {
+		if r.start, ok = c.intArg(from); !ok {
+			return r, false
+		}
+	}
+	if len(args) > 1 {
+		r.hasEnd = true
+		if r.end, ok = c.intArg(from + 1); !ok {
+			return r, false
+		}
+	}
+	if len(args) > 2 {
+		r.inBits = equalFold(args[2], "BIT")
+		if !r.inBits && !equalFold(args[2], "BYTE") {
+			c.Fail(ErrSyntax)
+			return r, false
+		}
+	}
+	return r, true
+}
+
+// in returns the range as bits [from, to) of a string of n bytes.
+func (r bitRange) in(n int) (from, to int64) {
+	size := int64(n)
+	if r.inBits {
+		size *= 8
+	}
+	start, end := r.start, r.end
+	if start < 0 {
+		start = max(start+size, 0)
+	}
+	if end < 0 {
+		end = max(end+size, 0)
+	}
+	end = min(end, size-1)
+	if start > end {
+		return 0, 0
+	}
+	if r.inBits {
+		return start, end + 1
+	}
+	return start * 8, (end + 1) * 8
+}
+
+func runBitCount(c *Call) {
+	r, ok := parseBitRange(c, 2)
+	if !ok {
+		return
+	}
+	if len(c.Args) == 3 { // a start needs an end here
+		c.Fail(ErrSyntax)
+		return
+	}
+	e, found, failed := c.FindString(c.Args[1])
+	if failed {
+		return
+	}
+	if !found || (r.start < 0 && r.end < 0 && r.start > r.end) {
+		c.Out.Int(0)
+		return
+	}
+	value := c.value(e)
+	from, to := r.in(len(value))
+	c.Out.Int(countBits(value, from, to))
+}
+
+func countBits(b []byte, from, to int64) int64 {
+	n := int64(0)
+	for ; from < to && from&7 != 0; from++ {
+		n += int64(b[from>>3] >> (7 - uint(from&7)) & 1)
+	}
+	for ; to > from && to&7 != 0; to-- {
+		n += int64(b[(to-1)>>3] >> (7 - uint((to-1)&7)) & 1)
+	}
+	whole := b[from>>3 : to>>3]
+	for ; len(whole) >= 8; whole = whole[8:] {
+		n += int64(bits.OnesCount64(binary.LittleEndian.Uint64(whole)))
+	}
+	for _, x := range whole {
+		n += int64(bits.OnesCount8(x))
+	}
+	return n
+}
+
+func runBitPos(c *Call) {
+	bit, ok := c.intArg(2)
+	if !ok {
+		return
+	}
+	if bit != 0 && bit != 1 {
+		c.Fail(errBitArgument)
+		return
+	}
+	r, ok := parseBitRange(c, 3)
+	if !ok {
+		return
+	}
+	e, found, failed := c.FindString(c.Args[1])
+	if failed {
+		return
+	}
+	if !found { // endless zeros
+		c.Out.Int(-bit)
+		return
+	}
+	value := c.value(e)
+	from, to := r.in(len(value))
+	pos := findBit(value, from, to, byte(bit))
+	// Without an end the string goes on with zeros, unless the range is empty.
+	if pos < 0 && bit == 0 && !r.hasEnd && from < to {
+		pos = to
+	}
+	c.Out.Int(pos)
+}
+
+// findBit returns the position of the first bit of a value in [from, to), or -1.
+func findBit(b []byte, from, to int64, bit byte) int64 {
+	skip := byte(0xff) // a byte without the bit
+	if bit == 1 {
+		skip = 0
+	}
+	for from < to {
+		if from&7 == 0 && from+8 <= to && b[from>>3] == skip {
+			from += 8
+			continue
+		}
+		if b[from>>3]>>(7-uint(from&7))&1 == bit {
+			return from
+		}
+		from++
+	}
+	return -1
+}
+
+func runBitOp(c *Call) {
+	combine, not := bitOperation(c.Args[1])
+	if combine == nil && !not {
+		c.Fail(ErrSyntax)
+		return
+	}
+	dst, keys := c.Args[2], c.Args[3:]
+	if not && len(keys) != 1 {
+		c.Fail(errBitopNot)
+		return
+	}
+	sources, ok := c.bitSources(keys)
+	if !ok {
+		return
+	}
+	result := combineBits(sources, combine)
+	if len(result) == 0 {
+		if c.DB.Delete(dst) {
+			c.modified(EventGeneric, "del", dst)
+		}
+		c.Out.Int(0)
+		return
+	}
+	c.DB.SetString(dst, nil, 0)
+	b, err := c.DB.GrowString(dst, len(result))
+	if err != nil {
+		c.Fail(errStringTooLong)
+		return
+	}
+	copy(b, result)
+	c.created(dst)
+	c.modified(EventString, "set", dst)
+	c.Out.Int(int64(len(result)))
+}
+
+func bitOperation(name []byte) (combine func(a, b byte) byte, not bool) {
+	switch {
+	case equalFold(name, "AND"):
+		return func(a, b byte) byte { return a & b }, false
+	case equalFold(name, "OR"):
+		return func(a, b byte) byte { return a | b }, false
+	case equalFold(name, "XOR"):
+		return func(a, b byte) byte { return a ^ b }, false
+	}
+	return nil, equalFold(name, "NOT")
+}
+
+// bitSources looks all keys up before it takes any bytes: finding a key expired
+// removes it, which ends the validity of what was got before.
+func (c *Call) bitSources(keys [][]byte) ([][]byte, bool) {
+	present := make([]bool, len(keys))
+	for i, key := range keys {
+		var failed bool
+		if _, present[i], failed = c.FindString(key); failed {
+			return nil, false
+		}
+	}
+	sources := make([][]byte, len(keys))
+	for i, key := range keys {
+		var e store.Entry
+		if e, present[i] = c.findAgain(key, present[i]); present[i] {
+			sources[i] = e.StringBytes(make([]byte, 0, 24))
+		}
+	}
+	return sources, true
+}
+
+func (c *Call) findAgain(key []byte, present bool) (store.Entry, bool) {
+	if !present {
+		return store.Entry{}, false
+	}
+	return c.DB.Find(key)
+}
+
+// combineBits combines strings as if the shorter ones went on with zeros.
+// Without a function it inverts the only one.
+func combineBits(sources [][]byte, combine func(a, b byte) byte) []byte {
+	n := 0
+	for _, s := range sources {
+		n = max(n, len(s))
+	}
+	result := make([]byte, n)
+	copy(result, sources[0])
+	if combine == nil {
+		for i := range result {
+			result[i] = ^result[i]
+		}
+		return result
+	}
+	for _, s := range sources[1:] {
+		s = append(bytes.Clone(s), make([]byte, n-len(s))...)
+		for i := range result {
+			result[i] = combine(result[i], s[i])
+		}
+	}
+	return result
+}

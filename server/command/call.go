@@ -142,3 +142,28 @@ func (c *Call) notifyIn(db int, class EventClass, event string, key []byte) {
 		c.Notify(class, event, db, key)
 	}
 }
+
+// modified says that the command has changed a key once: to replicas, watchers
+// and listeners.
+func (c *Call) modified(class EventClass, event string, key []byte) {
+	c.Changed(1)
+	c.Touch(key)
+	c.notify(class, event, key)
+}
+
+// intArg reads an argument as an integer, or answers with an error.
+func (c *Call) intArg(i int) (n int64, ok bool) {
+	if n, ok = parseInt(c.Args[i]); !ok {
+		c.Fail(ErrNotInteger)
+	}
+	return n, ok
+}
+
+// int32Arg reads an argument as an integer of 32 bits, or answers with an error.
+func (c *Call) int32Arg(i int) (n int64, ok bool) {
+	if n, ok = c.intArg(i); ok && n != int64(int32(n)) {
+		c.Fail(errInt32Range)
+		return 0, false
+	}
+	return n, ok
+}

@@ -58,6 +58,8 @@ const (
 	errBitfieldType    ReplyError = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
 	errBitfieldFlow    ReplyError = "ERR Invalid OVERFLOW type specified"
 	errBitfieldRO      ReplyError = "ERR BITFIELD_RO only supports the GET subcommand"
+	errInt32Range      ReplyError = "ERR value is out of range, value must between -2147483648 and 2147483647"
+	errNoCodec         ReplyError = "ERR values can not be serialized: this server was built without a codec"
 	errNoKeyArguments  ReplyError = "ERR The command has no key arguments"
 	errInvalidCommand  ReplyError = "ERR Invalid command specified"
 	errInvalidArgCount ReplyError = "ERR Invalid number of arguments specified for command"

@@ -88,12 +88,9 @@ func (t *Table) Lookup(args [][]byte) (*Spec, error) {
 		return nil, errUnknownCommand(args)
 	}
 	if len(s.Subcommands) > 0 && len(args) > 1 {
-		sub := s.subs.find(args[1])
-		switch {
-		case sub != nil:
-			s = sub
-		case s.Run == nil:
-			return nil, errUnknownSubcommand(s.Name, args[1])
+		container := s
+		if s = container.subs.find(args[1]); s == nil {
+			return nil, errUnknownSubcommand(container.Name, args[1])
 		}
 	} else if s.Run == nil {
 		return s, errArity(s.full)

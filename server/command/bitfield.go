@@ -1,0 +1,271 @@
+package command
+
+import "math"
+
+func bitfieldSpecs() []*Spec {
+	encoding, offset := NewArg("encoding", ArgString), NewArg("offset", ArgInteger)
+	get := Block("get-block", encoding, offset).After("GET")
+	write := Block("write",
+		OneOf("overflow-block", Token("WRAP"), Token("SAT"), Token("FAIL")).After("OVERFLOW").Opt(),
+		OneOf("write-operation",
+			Block("set-block", encoding, offset, NewArg("value", ArgInteger)).After("SET"),
+			Block("incrby-block", encoding, offset, NewArg("increment", ArgInteger)).After("INCRBY")))
+	return []*Spec{
+		{Name: "bitfield", Arity: -2, Flags: Write | DenyOOM, Run: runBitfield, Keys: bitfieldKeys,
+			KeySpecs: []KeySpec{{
+				Notes: "With GET alone the key is only read",
+				Flags: KeyRW | KeyAccess | KeyUpdate | KeyVariable,
+				Begin: KeyBegin{Index: 1}, Find: KeyFind{Step: 1},
+			}}, Doc: Doc{
+				Since: "3.2.0", Complexity: "O(1) for each operation",
+				Summary: "Reads and writes integers of any width within the string at a key",
+				Args:    []Arg{Key(), OneOf("operation", get, write).Many().Opt()},
+			}},
+		{Name: "bitfield_ro", Arity: -2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, Run: runBitfieldRO, Doc: Doc{
+			Since: "6.0.0", Complexity: "O(1) for each operation",
+			Summary: "Reads integers of any width within the string at a key",
+			Args: []Arg{Key(), {Name: "get-block", Type: ArgBlock, Token: "GET",
+				Optional: true, Multiple: true, MultipleToken: true, Args: []Arg{encoding, offset}}},
+		}},
+	}
+}
+
+// bitfieldKeys says whether BITFIELD only reads, which its arguments decide.
+func bitfieldKeys(args [][]byte) []KeyRef {
+	for i := 2; i < len(args); i++ {
+		if equalFold(args[i], "SET") || equalFold(args[i], "INCRBY") {
+			return []KeyRef{{1, KeyRW | KeyAccess | KeyUpdate}}
+		}
+	}
+	return []KeyRef{{1, KeyRO | KeyAccess}}
+}
+
+type bitOverflow uint8
+
+const (
+	wrapAround bitOverflow = iota
+	saturate
+	refuse
+)
+
+// bitOp is one operation of BITFIELD on a field of a width at an offset.
+type bitOp struct {
+	set, incr bool // neither: get
+	signed    bool
+	width     int64
+	offset    int64
+	operand   int64
+	overflow  bitOverflow
+}
+
+func (o bitOp) writes() bool { return o.set || o.incr }
+
+func runBitfield(c *Call)   { bitfield(c, false) }
+func runBitfieldRO(c *Call) { bitfield(c, true) }
+
+func bitfield(c *Call, readOnly bool) {
+	ops, ok := parseBitfield(c)
+	if !ok {
+		return
+	}
+	last := int64(-1) // the highest bit to be written
+	for _, op := range ops {
+		if op.writes() {
+			last = max(last, op.offset+op.width-1)
+		}
+	}
+	if last < 0 {
+		readBitfield(c, ops)
+		return
+	}
+	if readOnly {
+		c.Fail(errBitfieldRO)
+		return
+	}
+	b, grown, ok := c.growForBits(c.Args[1], last)
+	if !ok {
+		return
+	}
+	changes := 0
+	c.Out.Array(len(ops))
+	for _, op := range ops {
+		if op.run(c, b) || (grown && op.writes()) {
+			changes++
+		}
+	}
+	if changes > 0 {
+		c.modified(EventString, "setbit", c.Args[1])
+		c.Changed(changes - 1)
+	}
+}
+
+func readBitfield(c *Call, ops []bitOp) {
+	e, found, failed := c.FindString(c.Args[1])
+	if failed {
+		return
+	}
+	var b []byte
+	if found {
+		b = c.value(e)
+	}
+	c.Out.Array(len(ops))
+	for _, op := range ops {
+		op.run(c, b)
+	}
+}
+
+// run replies with the result of the operation and says whether it has changed
+// the field.
+func (o bitOp) run(c *Call, b []byte) bool {
+	old := o.load(b)
+	if !o.writes() {
+		c.Out.Int(old)
+		return false
+	}
+	value, fits := o.target(old)
+	if !fits && o.overflow == refuse {
+		c.Out.Null()
+		return false
+	}
+	o.store(b, value)
+	if o.set {
+		c.Out.Int(old)
+	} else {
+		c.Out.Int(value)
+	}
+	return value != old
+}
+
+// target is the value to be written, and whether the field could hold it as it
+// was; if not, it has been wrapped around or moved to the nearest limit.
+func (o bitOp) target(old int64) (value int64, fits bool) {
+	base, delta := old, o.operand
+	if o.set {
+		base, delta = o.operand, 0
+	}
+	lo, hi := int64(0), int64(math.MaxInt64)
+	if o.signed {
+		lo, hi = math.MinInt64>>(64-o.width), math.MaxInt64>>(64-o.width)
+	} else {
+		hi >>= 63 - o.width
+	}
+	sum := base + delta
+	above := (delta > 0 && sum < base) || sum > hi
+	below := (delta < 0 && sum > base) || sum < lo
+	switch {
+	case delta > 0 && sum < base:
+		below = false
+	case delta < 0 && sum > base:
+		above = false
+	case o.set && !o.signed && base < 0:
+		// As an unsigned number it is a very high one.
+		above, below = true, false
+	}
+	switch {
+	case !above && !below:
+		return sum, true
+	case o.overflow == wrapAround:
+		return o.extend(uint64(sum)), false
+	case above:
+		return hi, false
+	}
+	return lo, false
+}
+
+// extend takes the bits of the field's width as the number that they mean.
+func (o bitOp) extend(raw uint64) int64 {
+	shift := uint(64 - o.width)
+	if o.signed {
+		return int64(raw<<shift) >> shift
+	}
+	return int64(raw << shift >> shift)
+}
+
+// load reads a field; bits behind the end are zero.
+func (o bitOp) load(b []byte) int64 {
+	var raw uint64
+	for i := o.offset; i < o.offset+o.width; i++ {
+		raw <<= 1
+		if i>>3 < int64(len(b)) {
+			raw |= uint64(b[i>>3] >> (7 - uint(i&7)) & 1)
+		}
+	}
+	return o.extend(raw)
+}
+
+func (o bitOp) store(b []byte, value int64) {
+	for i := o.offset + o.width - 1; i >= o.offset; i-- {
+		shift := 7 - uint(i&7)
+		b[i>>3] = b[i>>3]&^(1<<shift) | byte(value&1)<<shift
+		value >>= 1
+	}
+}
+
+func parseBitfield(c *Call) (ops []bitOp, ok bool) {
+	overflow := wrapAround
+	for i := 2; i < len(c.Args); i++ {
+		name, more := c.Args[i], len(c.Args)-1-i
+		op := bitOp{overflow: overflow}
+		switch {
+		case equalFold(name, "GET") && more >= 2:
+		case equalFold(name, "SET") && more >= 3:
+			op.set = true
+		case equalFold(name, "INCRBY") && more >= 3:
+			op.incr = true
+		case equalFold(name, "OVERFLOW") && more >= 1:
+			i++
+			if overflow, ok = parseBitOverflow(c, c.Args[i]); !ok {
+				return nil, false
+			}
+			continue
+		default:
+			c.Fail(ErrSyntax)
+			return nil, false
+		}
+		if !op.parse(c, i+1) {
+			return nil, false
+		}
+		i += 2
+		if op.writes() {
+			i++
+		}
+		ops = append(ops, op)
+	}
+	return ops, true
+}
+
+// parse reads type, offset and operand, the latter unless the operation is GET.
+func (o *bitOp) parse(c *Call, at int) (ok bool) {
+	kind := c.Args[at]
+	widest := int64(63)
+	if len(kind) > 0 && kind[0] == 'i' {
+		o.signed, widest = true, 64
+	}
+	if len(kind) > 0 && (o.signed || kind[0] == 'u') {
+		o.width, ok = parseInt(kind[1:])
+	}
+	if !ok || o.width < 1 || o.width > widest {
+		c.Fail(errBitfieldType)
+		return false
+	}
+	if o.offset, ok = c.bitOffset(c.Args[at+1], o.width); !ok {
+		return false
+	}
+	if o.writes() {
+		o.operand, ok = c.intArg(at + 2)
+	}
+	return ok
+}
+
+func parseBitOverflow(c *Call, name []byte) (bitOverflow, bool) {
+	switch {
+	case equalFold(name, "WRAP"):
+		return wrapAround, true
+	case equalFold(name, "SAT"):
+		return saturate, true
+	case equalFold(name, "FAIL"):
+		return refuse, true
+	}
+	c.Fail(errBitfieldFlow)
+	return 0, false
+}

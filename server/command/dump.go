@@ -1,0 +1,158 @@
+package command
+
+func dumpSpec() *Spec {
+	return &Spec{Name: "dump", Arity: 2, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runDump, Doc: Doc{
+		Since: "2.6.0", Complexity: "O(N) for N bytes",
+		Summary: "Returns the value at a key in a form that RESTORE takes",
+		Tips:    unstable, Args: []Arg{Key()},
+	}}
+}
+
+func restoreSpec() *Spec {
+	return &Spec{Name: "restore", Arity: -4, Flags: Write | DenyOOM, Categories: CatDangerous, Run: runRestore,
+		KeySpecs: []KeySpec{KeyAt(1, 0, 1, KeyOW|KeyUpdate)}, Doc: Doc{
+			Since: "2.6.0", Complexity: "O(N) for N bytes",
+			Summary: "Creates a key from what DUMP returned",
+			History: []Change{
+				{"3.0.0", "Option `REPLACE`."},
+				{"5.0.0", "Option `ABSTTL`."},
+				{"5.0.0", "Options `IDLETIME` and `FREQ`."},
+			},
+			Args: []Arg{
+				Key(), NewArg("ttl", ArgInteger), NewArg("serialized-value", ArgString),
+				Token("REPLACE").From("3.0.0").Opt(), Token("ABSTTL").From("5.0.0").Opt(),
+				NewArg("seconds", ArgInteger).After("IDLETIME").From("5.0.0").Opt(),
+				NewArg("frequency", ArgInteger).After("FREQ").From("5.0.0").Opt(),
+			},
+		}}
+}
+
+func runDump(c *Call) {
+	e, ok := c.FindRead(c.Args[1])
+	if !ok {
+		c.Out.Null()
+		return
+	}
+	if c.Codec == nil {
+		c.Fail(errNoCodec)
+		return
+	}
+	c.Out.Bulk(c.Codec.AppendDump(nil, e))
+}
+
+type restoreOptions struct {
+	replace, absolute bool
+	idle, freq        int64 // -1: not given
+}
+
+func parseRestore(c *Call) (o restoreOptions, ok bool) {
+	o.idle, o.freq = -1, -1
+	for i := 4; i < len(c.Args); i++ {
+		more := i+1 < len(c.Args)
+		switch arg := c.Args[i]; {
+		case equalFold(arg, "REPLACE"):
+			o.replace = true
+		case equalFold(arg, "ABSTTL"):
+			o.absolute = true
+		case equalFold(arg, "IDLETIME") && more && o.freq == -1:
+			i++
+			if o.idle, ok = c.intArg(i); !ok {
+				return o, false
+			}
+			if o.idle < 0 {
+				c.Fail(errBadIdle)
+				return o, false
+			}
+		case equalFold(arg, "FREQ") && more && o.idle == -1:
+			i++
+			if o.freq, ok = c.intArg(i); !ok {
+				return o, false
+			}
+			if o.freq < 0 || o.freq > 255 {
+				c.Fail(errBadFreq)
+				return o, false
+			}
+		default:
+			c.Fail(ErrSyntax)
+			return o, false
+		}
+	}
+	return o, true
+}
+
+func runRestore(c *Call) {
+	opts, ok := parseRestore(c)
+	if !ok {
+		return
+	}
+	key, payload := c.Args[1], c.Args[3]
+	if !opts.replace {
+		if _, taken := c.FindRead(key); taken {
+			c.Fail(errBusyKey)
+			return
+		}
+	}
+	at, ok := restoreExpiry(c, opts)
+	if !ok {
+		return
+	}
+	if c.Codec == nil {
+		c.Fail(errNoCodec)
+		return
+	}
+	if !c.Codec.Verify(payload) {
+		c.Fail(errBadPayload)
+		return
+	}
+	_, existed := c.DB.Find(key)
+	if err := c.Codec.Restore(c.DB, key, payload, at); err != nil {
+		c.Fail(errBadFormat)
+		return
+	}
+	c.Out.OK()
+	if at != 0 && c.past(at) {
+		// The payload was worth reading: a bad one is an error in any case.
+		c.DB.Delete(key)
+		if existed {
+			c.Rewrite(delCommand, key)
+			c.modified(EventGeneric, "del", key)
+		}
+		return
+	}
+	c.restored(key, opts)
+	if at != 0 && !opts.absolute {
+		args := append([][]byte(nil), c.Args...)
+		args[2] = c.spell(at)
+		c.Rewrite(append(args, absTTLOption)...)
+	}
+	c.modified(EventGeneric, "restore", key)
+}
+
+// restoreExpiry is the expiry time in Unix milliseconds, 0 for none.
+func restoreExpiry(c *Call, o restoreOptions) (at int64, ok bool) {
+	if at, ok = c.intArg(2); !ok {
+		return 0, false
+	}
+	if at < 0 {
+		c.Fail(errBadTTL)
+		return 0, false
+	}
+	if at != 0 && !o.absolute {
+		at += c.Now
+	}
+	return at, true
+}
+
+// restored sets the access bits that the options ask for.
+func (c *Call) restored(key []byte, o restoreOptions) {
+	e, ok := c.DB.Find(key)
+	switch {
+	case !ok:
+	case o.freq >= 0 && c.LFU:
+		e.SetAccess(c.minutes()<<8 | uint32(o.freq))
+	case o.idle >= 0 && !c.LFU:
+		e.SetAccess(uint32(c.Now/1000-o.idle) & accessMask)
+	default:
+		c.access(e)
+	}
+}

@@ -1,0 +1,86 @@
+package command
+
+func runGet(c *Call) {
+	e, found, failed := c.FindString(c.Args[1])
+	switch {
+	case failed:
+	case !found:
+		c.Out.Null()
+	default:
+		c.Out.Bulk(c.value(e))
+	}
+}
+
+func runMGet(c *Call) {
+	c.Out.Array(len(c.Args) - 1)
+	for _, key := range c.Args[1:] {
+		// A key of another type is no error here: for MGET it has no string.
+		if e, ok := c.FindRead(key); ok && e.Type() == typeString {
+			c.Out.Bulk(c.value(e))
+		} else {
+			c.Out.Null()
+		}
+	}
+}
+
+func runStrlen(c *Call) {
+	e, found, failed := c.FindString(c.Args[1])
+	switch {
+	case failed:
+	case !found:
+		c.Out.Int(0)
+	default:
+		c.Out.Int(int64(e.StringLen()))
+	}
+}
+
+// runGetDel: DEL is the effect, which needs no support for GETDEL elsewhere.
+func runGetDel(c *Call) {
+	key := c.Args[1]
+	e, found, failed := c.FindString(key)
+	if failed {
+		return
+	}
+	if !found {
+		c.Out.Null()
+		return
+	}
+	c.Out.Bulk(c.value(e))
+	c.DB.Delete(key)
+	c.Rewrite(delCommand, key)
+	c.modified(EventGeneric, "del", key)
+}
+
+func runGetEX(c *Call) {
+	opts, ok := parseExpiry(c, 2, forGetEX)
+	if !ok {
+		return
+	}
+	key := c.Args[1]
+	e, found, failed := c.FindString(key)
+	if failed {
+		return
+	}
+	if !found {
+		c.Out.Null()
+		return
+	}
+	at, ok := opts.expireAt(c)
+	if !ok {
+		return
+	}
+	c.Out.Bulk(c.value(e))
+	switch {
+	case opts.unit.absolute() && c.past(at):
+		c.DB.Delete(key)
+		c.Rewrite(delCommand, key)
+		c.modified(EventGeneric, "del", key)
+	case opts.unit != noExpiry:
+		c.DB.SetExpire(key, at)
+		c.Rewrite(pexpireatCommand, key, c.spell(at))
+		c.modified(EventGeneric, "expire", key)
+	case opts.persist && c.DB.Persist(key):
+		c.Rewrite(persistCommand, key)
+		c.modified(EventGeneric, "persist", key)
+	}
+}
