@@ -1,0 +1,516 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/config"
+)
+
+func (s *Server) clientSpec() *command.Spec {
+	open := command.NoScript | command.Loading | command.Stale
+	sub := func(name string, arity int, flags command.Flags, since, summary, complexity string, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Categories: command.CatConnection, Run: run,
+			Doc: command.Doc{Since: since, Summary: summary, Complexity: complexity}}
+	}
+	admin := open | command.Admin
+	return &command.Spec{Name: "client", Arity: -2,
+		Doc: command.Doc{Group: "connection", Since: "2.4.0", Summary: "A container for client connection commands.", Complexity: "Depends on subcommand."},
+		Subcommands: []*command.Spec{
+			sub("caching", 3, open, "6.0.0", "Instructs the server whether to track the keys in the next request.", "O(1)", notTracking),
+			sub("getname", 2, open, "2.6.9", "Returns the name of the connection.", "O(1)", s.cmdClientGetName),
+			sub("getredir", 2, open, "6.0.0", "Returns the client ID to which the connection's tracking notifications are redirected.", "O(1)",
+				func(c *command.Call) { c.Out.Int(-1) }),
+			sub("id", 2, open, "5.0.0", "Returns the unique client ID of the connection.", "O(1)",
+				func(c *command.Call) { c.Out.Int(session(c).id) }),
+			sub("info", 2, open, "6.2.0", "Returns information about the connection.", "O(1)",
+				func(c *command.Call) { c.Out.Verbatim("txt", s.clientLine(session(c))+"\n") }),
+			sub("kill", -3, admin, "2.4.0", "Terminates open connections.", "O(N) where N is the number of client connections", s.cmdClientKill),
+			sub("list", -2, admin, "2.4.0", "Lists open connections.", "O(N) where N is the number of client connections", s.cmdClientList),
+			sub("no-evict", 3, admin, "7.0.0", "Sets the client eviction mode of the connection.", "O(1)", s.cmdClientNoEvict),
+			sub("no-touch", 3, open, "7.2.0", "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.", "O(1)", s.cmdClientNoTouch),
+			sub("pause", -3, admin, "3.0.0", "Suspends commands processing.", "O(1)", s.cmdClientPause),
+			sub("reply", 3, open, "3.2.0", "Instructs the server whether to reply to commands.", "O(1)", s.cmdClientReply),
+			sub("setinfo", 4, open, "7.2.0", "Sets information specific to the client or connection.", "O(1)", s.cmdClientSetInfo),
+			sub("setname", 3, open, "2.6.9", "Sets the connection name.", "O(1)", s.cmdClientSetName),
+			sub("tracking", -3, open, "6.0.0", "Controls server-assisted client-side caching for the connection.", "O(1)", notTracking),
+			sub("trackinginfo", 2, open, "6.2.0", "Returns information about server-assisted client-side caching for the connection.", "O(1)", trackingInfo),
+			sub("unblock", -3, admin, "5.0.0", "Unblocks a client blocked by a blocking command from a different connection.", "O(log N) where N is the number of client connections", s.cmdClientUnblock),
+			sub("unpause", 2, admin, "6.2.0", "Resumes processing commands from paused clients.", "O(N) Where N is the number of paused clients",
+				func(c *command.Call) { s.unpauseClients(); c.Out.OK() }),
+			clientHelp(open),
+		}}
+}
+
+func notTracking(call *command.Call) {
+	if foldIs(call.Args[1], "tracking") && len(call.Args) == 3 && foldIs(call.Args[2], "off") {
+		call.Out.OK()
+		return
+	}
+	call.Fail("ERR client-side caching (CLIENT TRACKING, CLIENT CACHING) is not supported by this server")
+}
+
+func trackingInfo(call *command.Call) {
+	call.Out.Map(3)
+	call.Out.BulkString("flags")
+	call.Out.Set(1)
+	call.Out.BulkString("off")
+	call.Out.BulkString("redirect")
+	call.Out.Int(-1)
+	call.Out.BulkString("prefixes")
+	call.Out.Array(0)
+}
+
+func clientHelp(flags command.Flags) *command.Spec {
+	return helpSpec("client", "5.0.0", flags,
+		"GETNAME", "    Return the name of the current connection.",
+		"GETREDIR", "    Return the client ID we are redirecting to when tracking is enabled.",
+		"ID", "    Return the ID of the current connection.",
+		"INFO", "    Return information about the current client connection.",
+		"KILL <ip:port>", "    Kill connection made from <ip:port>.",
+		"KILL <option> <value> [<option> <value> [...]]", "    Kill connections. Options are:",
+		"    * ADDR (<ip:port>|<unixsocket>:0)", "      Kill connections made from the specified address",
+		"    * LADDR (<ip:port>|<unixsocket>:0)", "      Kill connections made to specified local address",
+		"    * TYPE (normal|master|replica|pubsub)", "      Kill connections by type.",
+		"    * USER <username>", "      Kill connections authenticated by <username>.",
+		"    * SKIPME (YES|NO)", "      Skip killing current connection (default: yes).",
+		"    * ID <client-id>", "      Kill connections by client id.",
+		"    * MAXAGE <maxage>", "      Kill connections older than the specified age.",
+		"LIST [options ...]", "    Return information about client connections. Options:",
+		"    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)", "      Return clients of specified type.",
+		"    * ID <client-id> [<client-id> ...]", "      Return clients of specified IDs only.",
+		"UNPAUSE", "    Stop the current client pause, resuming traffic.",
+		"PAUSE <timeout> [WRITE|ALL]", "    Suspend all, or just write, clients for <timeout> milliseconds.",
+		"REPLY (ON|OFF|SKIP)", "    Control the replies sent to the current connection.",
+		"SETNAME <name>", "    Assign the name <name> to the current connection.",
+		"SETINFO <option> <value>", "    Set client meta attr. Options are:",
+		"    * LIB-NAME: the client lib name.", "    * LIB-VER: the client lib version.",
+		"UNBLOCK <clientid> [TIMEOUT|ERROR]", "    Unblock the specified blocked client.",
+		"NO-EVICT (ON|OFF)", "    Protect current client connection from eviction.",
+		"NO-TOUCH (ON|OFF)", "    Will not touch LRU/LFU stats when this mode is on.")
+}
+
+// clientLine describes a connection as CLIENT LIST does.
+func (s *Server) clientLine(c *conn) string {
+	now := s.clock.unixMs
+	multi := -1
+	if c.has(flagMulti) {
+		multi = len(c.tx.queue)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d",
+		c.id, c.peer, c.local, c.fd, c.name, (now-c.created)/1000, (now-c.lastUsed)/1000, clientFlags(c), c.db, multi)
+	multiMem := 0
+	if c.tx != nil {
+		multiMem = c.tx.bytes
+	}
+	room := len(c.out.Buf) - c.sent
+	fmt.Fprintf(&b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=0 omem=%d tot-mem=%d",
+		len(c.in), cap(c.in)-len(c.in), c.argBytes, multiMem, cap(c.out.Buf), cap(c.out.Buf), room, max(0, cap(c.out.Buf)-keepOut), c.memory())
+	fmt.Fprintf(&b, " events=%s cmd=%s user=%s redir=-1 resp=%d", s.eventLetters(c), lastCommand(c), c.user, c.out.Proto)
+	fmt.Fprintf(&b, " lib-name=%s lib-ver=%s", c.libName, c.libVer)
+	return b.String()
+}
+
+// connOverhead is what a connection costs without its buffers, roughly.
+const connOverhead = 700
+
+func (c *conn) memory() int {
+	n := connOverhead + cap(c.in) + cap(c.out.Buf)
+	if c.tx != nil {
+		n += c.tx.bytes
+	}
+	return n
+}
+
+func lastCommand(c *conn) string {
+	if c.lastCmd == nil {
+		return "NULL"
+	}
+	return c.lastCmd.FullName()
+}
+
+func (s *Server) eventLetters(c *conn) string {
+	if c.has(flagReadStopped) {
+		return ""
+	}
+	if s.fds[max(0, c.fd)].events&4 != 0 { // EPOLLOUT
+		return "rw"
+	}
+	return "r"
+}
+
+func clientFlags(c *conn) string {
+	var b []byte
+	for _, f := range []struct {
+		on     bool
+		letter byte
+	}{
+		{c.has(flagMonitor), 'O'}, {c.has(flagReplica) && !c.has(flagMonitor), 'S'}, {c.has(flagPrimary), 'M'},
+		{c.has(flagMulti), 'x'}, {c.blocked != nil || c.has(flagPaused), 'b'}, {c.has(flagDirtyCAS), 'd'},
+		{c.has(flagCloseAfterReply), 'c'}, {c.has(flagCloseNow), 'A'}, {c.has(flagUnix), 'U'},
+		{c.has(flagReadonly), 'r'}, {c.has(flagNoEvict), 'e'}, {c.has(flagNoTouch), 'T'},
+	} {
+		if f.on {
+			b = append(b, f.letter)
+		}
+	}
+	if len(b) == 0 {
+		return "N"
+	}
+	return string(b)
+}
+
+// outputClass is the class of client-output-buffer-limit.
+func outputClass(c *conn) int {
+	if c.has(flagReplica) {
+		return config.ClassReplica
+	}
+	return config.ClassNormal
+}
+
+// clientType is what CLIENT LIST and KILL call a type.
+func clientType(c *conn) string {
+	switch {
+	case c.has(flagPrimary):
+		return "master"
+	case c.has(flagReplica):
+		return "replica"
+	}
+	return "normal"
+}
+
+// parseClientType understands a type's names, the old one included.
+func parseClientType(arg []byte) (string, bool) {
+	for _, t := range []string{"normal", "master", "replica", "pubsub"} {
+		if foldIs(arg, t) {
+			return t, true
+		}
+	}
+	if foldIs(arg, "slave") {
+		return "replica", true
+	}
+	return "", false
+}
+
+// byID are all connections, oldest first.
+func (s *Server) byID() []*conn {
+	all := make([]*conn, 0, len(s.conns))
+	for _, c := range s.conns {
+		all = append(all, c)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].id < all[j].id })
+	return all
+}
+
+func (s *Server) cmdClientList(call *command.Call) {
+	keep := func(*conn) bool { return true }
+	args := call.Args[2:]
+	switch {
+	case len(args) == 0:
+	case foldIs(args[0], "type") && len(args) == 2:
+		want, ok := parseClientType(args[1])
+		if !ok {
+			call.Fail(command.ReplyError(fmt.Sprintf("ERR Unknown client type '%s'", args[1])))
+			return
+		}
+		keep = func(c *conn) bool { return clientType(c) == want }
+	case foldIs(args[0], "id") && len(args) >= 2:
+		var ids []int64
+		for _, a := range args[1:] {
+			id, ok := parseInt(a)
+			if !ok || id < 1 {
+				call.Fail("ERR Invalid client ID")
+				return
+			}
+			ids = append(ids, id)
+		}
+		keep = func(c *conn) bool { return slices.Contains(ids, c.id) }
+	default:
+		call.Fail(errSyntax)
+		return
+	}
+	var b strings.Builder
+	for _, c := range s.byID() {
+		if keep(c) {
+			b.WriteString(s.clientLine(c))
+			b.WriteByte('\n')
+		}
+	}
+	call.Out.Verbatim("txt", b.String())
+}
+
+func (s *Server) cmdClientGetName(call *command.Call) {
+	if name := session(call).name; name != "" {
+		call.Out.BulkString(name)
+		return
+	}
+	call.Out.Null()
+}
+
+func (s *Server) cmdClientSetName(call *command.Call) {
+	if s.setName(call, session(call), call.Args[2]) {
+		call.Out.OK()
+	}
+}
+
+// setName gives a connection a name, or says what is wrong with it.
+func (s *Server) setName(call *command.Call, c *conn, name []byte) bool {
+	if !plainWord(name) {
+		call.Fail("ERR Client names cannot contain spaces, newlines or special characters.")
+		return false
+	}
+	c.name = string(name)
+	return true
+}
+
+// plainWord says whether a word fits into a line of CLIENT LIST.
+func plainWord(b []byte) bool {
+	for _, ch := range b {
+		if ch < '!' || ch > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Server) cmdClientSetInfo(call *command.Call) {
+	c := session(call)
+	value := call.Args[3]
+	var field *string
+	var label string
+	switch {
+	case foldIs(call.Args[2], "lib-name"):
+		field, label = &c.libName, "lib-name"
+	case foldIs(call.Args[2], "lib-ver"):
+		field, label = &c.libVer, "lib-ver"
+	default:
+		call.Fail(command.ReplyError(fmt.Sprintf("ERR Unrecognized option '%s'", call.Args[2])))
+		return
+	}
+	if !plainWord(value) {
+		call.Fail(command.ReplyError(fmt.Sprintf("ERR %s cannot contain spaces, newlines or special characters.", label)))
+		return
+	}
+	*field = string(value)
+	call.Out.OK()
+}
+
+func (s *Server) cmdClientReply(call *command.Call) {
+	c := session(call)
+	switch {
+	case foldIs(call.Args[2], "on"):
+		c.flags &^= flagReplyOff | flagReplySkip | flagReplySkipNext
+		call.Out.OK()
+	case foldIs(call.Args[2], "off"):
+		c.flags |= flagReplyOff
+	case foldIs(call.Args[2], "skip"):
+		if !c.has(flagReplyOff) {
+			c.flags |= flagReplySkipNext
+		}
+	default:
+		call.Fail(errSyntax)
+	}
+}
+
+// onOff reads a switch.
+func onOff(call *command.Call, arg []byte) (on, ok bool) {
+	switch {
+	case foldIs(arg, "on"):
+		return true, true
+	case foldIs(arg, "off"):
+		return false, true
+	}
+	call.Fail(errSyntax)
+	return false, false
+}
+
+func (c *conn) set(f connFlags, on bool) {
+	if on {
+		c.flags |= f
+	} else {
+		c.flags &^= f
+	}
+}
+
+func (s *Server) cmdClientNoEvict(call *command.Call) {
+	if on, ok := onOff(call, call.Args[2]); ok {
+		session(call).set(flagNoEvict, on)
+		call.Out.OK()
+	}
+}
+
+func (s *Server) cmdClientNoTouch(call *command.Call) {
+	if on, ok := onOff(call, call.Args[2]); ok {
+		session(call).set(flagNoTouch, on)
+		call.Out.OK()
+	}
+}
+
+func (s *Server) cmdClientPause(call *command.Call) {
+	all := true
+	switch {
+	case len(call.Args) == 3:
+	case len(call.Args) == 4 && foldIs(call.Args[3], "write"):
+		all = false
+	case len(call.Args) == 4 && foldIs(call.Args[3], "all"):
+	default:
+		call.Fail("ERR CLIENT PAUSE mode must be WRITE or ALL")
+		return
+	}
+	ms, ok := parseInt(call.Args[2])
+	if !ok || ms > int64(1<<62)/int64(time.Millisecond) {
+		call.Fail("ERR timeout is not an integer or out of range")
+		return
+	}
+	if ms < 0 {
+		call.Fail("ERR timeout is negative")
+		return
+	}
+	s.pauseClients(time.Duration(ms)*time.Millisecond, all)
+	call.Out.OK()
+}
+
+func (s *Server) cmdClientUnblock(call *command.Call) {
+	why := unblockTimeout
+	switch {
+	case len(call.Args) == 3:
+	case len(call.Args) == 4 && foldIs(call.Args[3], "timeout"):
+	case len(call.Args) == 4 && foldIs(call.Args[3], "error"):
+		why = unblockError
+	default:
+		call.Fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+		return
+	}
+	id, ok := parseInt(call.Args[2])
+	if !ok {
+		call.Fail(errNotInteger)
+		return
+	}
+	c := s.conns[id]
+	if c == nil || c.blocked == nil || c.blocked.kind == "shutdown" {
+		call.Out.Int(0)
+		return
+	}
+	s.unblock(c, why)
+	call.Out.Int(1)
+}
+
+// killFilter is what CLIENT KILL selects by; every field that is set must match.
+type killFilter struct {
+	addr, laddr, user, kind string
+	id, maxAge              int64
+	skipMe                  bool
+}
+
+func (s *Server) cmdClientKill(call *command.Call) {
+	if len(call.Args) == 3 {
+		s.killByAddress(call)
+		return
+	}
+	f, ok := parseKillFilter(call)
+	if !ok {
+		return
+	}
+	me, killed, suicide := session(call), 0, false
+	for _, c := range s.byID() {
+		if !f.matches(s, c) || c == me && f.skipMe {
+			continue
+		}
+		killed++
+		if c == me {
+			suicide = true
+		} else {
+			s.closeConn(c)
+		}
+	}
+	call.Out.Int(int64(killed))
+	if suicide {
+		s.closeAfterReply(me)
+	}
+}
+
+// killByAddress is the old form with one argument.
+func (s *Server) killByAddress(call *command.Call) {
+	for _, c := range s.byID() {
+		if c.peer != string(call.Args[2]) {
+			continue
+		}
+		call.Out.OK()
+		if c == session(call) {
+			s.closeAfterReply(c)
+		} else {
+			s.closeConn(c)
+		}
+		return
+	}
+	call.Fail("ERR No such client")
+}
+
+func parseKillFilter(call *command.Call) (killFilter, bool) {
+	f := killFilter{skipMe: true}
+	args := call.Args[2:]
+	if len(args)%2 != 0 {
+		call.Fail(errSyntax)
+		return f, false
+	}
+	for ; len(args) > 0; args = args[2:] {
+		if refusal := f.option(args[0], args[1]); refusal != "" {
+			call.Fail(refusal)
+			return f, false
+		}
+	}
+	return f, true
+}
+
+func (f *killFilter) option(name, value []byte) command.ReplyError {
+	switch {
+	case foldIs(name, "id"):
+		id, ok := parseInt(value)
+		if !ok || id < 1 {
+			return "ERR client-id should be greater than 0"
+		}
+		f.id = id
+	case foldIs(name, "maxage"):
+		age, ok := parseInt(value)
+		if !ok || age < 1 {
+			return "ERR maxage is not an integer or out of range"
+		}
+		f.maxAge = age
+	case foldIs(name, "type"):
+		kind, ok := parseClientType(value)
+		if !ok {
+			return command.ReplyError(fmt.Sprintf("ERR Unknown client type '%s'", value))
+		}
+		f.kind = kind
+	case foldIs(name, "addr"):
+		f.addr = string(value)
+	case foldIs(name, "laddr"):
+		f.laddr = string(value)
+	case foldIs(name, "user"):
+		if string(value) != "default" {
+			return command.ReplyError(fmt.Sprintf("ERR No such user '%s'", value))
+		}
+		f.user = string(value)
+	case foldIs(name, "skipme") && foldIs(value, "yes"):
+		f.skipMe = true
+	case foldIs(name, "skipme") && foldIs(value, "no"):
+		f.skipMe = false
+	default:
+		return errSyntax
+	}
+	return ""
+}
+
+func (f *killFilter) matches(s *Server, c *conn) bool {
+	return (f.addr == "" || f.addr == c.peer) &&
+		(f.laddr == "" || f.laddr == c.local) &&
+		(f.user == "" || f.user == c.user && c.has(flagAuthenticated)) &&
+		(f.kind == "" || f.kind == clientType(c)) &&
+		(f.id == 0 || f.id == c.id) &&
+		(f.maxAge == 0 || (s.clock.unixMs-c.created)/1000 >= f.maxAge)
+}

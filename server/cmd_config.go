@@ -1,0 +1,196 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/config"
+)
+
+func (s *Server) configSpec() *command.Spec {
+	flags := command.Admin | command.NoScript | command.Loading | command.Stale
+	sub := func(name string, arity int, summary, complexity string, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run,
+			Doc: command.Doc{Since: "2.0.0", Summary: summary, Complexity: complexity}}
+	}
+	return &command.Spec{Name: "config", Arity: -2,
+		Doc: command.Doc{Group: "server", Since: "2.0.0", Summary: "A container for server configuration commands.", Complexity: "Depends on subcommand."},
+		Subcommands: []*command.Spec{
+			sub("get", -3, "Returns the effective values of configuration parameters.", "O(N) when N is the number of configuration parameters provided", s.cmdConfigGet),
+			sub("set", -4, "Sets configuration parameters in-flight.", "O(N) when N is the number of configuration parameters provided", s.cmdConfigSet),
+			sub("resetstat", 2, "Resets the server's statistics.", "O(1)", s.cmdConfigResetstat),
+			sub("rewrite", 2, "Persists the effective configuration to file.", "O(1)", s.cmdConfigRewrite),
+			helpSpec("config", "5.0.0", command.Loading|command.Stale,
+				"GET <pattern>", "    Return parameters matching the glob-like <pattern> and their values.",
+				"SET <directive> <value>", "    Set the configuration <directive> to <value>.",
+				"RESETSTAT", "    Reset statistics reported by the INFO command.",
+				"REWRITE", "    Rewrite the configuration file."),
+		}}
+}
+
+func globMatch(pattern, name string) bool {
+	return command.MatchFold([]byte(pattern), []byte(name))
+}
+
+func (s *Server) cmdConfigGet(call *command.Call) {
+	patterns := make([]string, 0, len(call.Args)-2)
+	for _, a := range call.Args[2:] {
+		patterns = append(patterns, string(a))
+	}
+	pairs := s.config.Get(globMatch, patterns)
+	call.Out.Map(len(pairs))
+	for _, p := range pairs {
+		call.Out.BulkString(p.Name)
+		call.Out.BulkString(p.Value)
+	}
+}
+
+func (s *Server) cmdConfigSet(call *command.Call) {
+	if len(call.Args)%2 != 0 {
+		call.Fail(errSubArity("config|set"))
+		return
+	}
+	var pairs []config.Pair
+	for i := 2; i < len(call.Args); i += 2 {
+		pairs = append(pairs, config.Pair{Name: string(call.Args[i]), Value: string(call.Args[i+1])})
+	}
+	if err := s.setConfig(pairs, session(call).isLocal()); err != nil {
+		call.Fail(command.ReplyError("ERR " + err.Error()))
+		return
+	}
+	call.Out.OK()
+}
+
+// setConfig puts all of the values into force or none of them.
+func (s *Server) setConfig(pairs []config.Pair, local bool) error {
+	old := s.config
+	next, changed, err := old.Set(pairs, local)
+	if err != nil {
+		return err
+	}
+	s.config = next
+	for i, name := range changed {
+		if err := s.apply(name, old); err != nil {
+			s.config = old
+			for _, undo := range slices.Backward(changed[:i]) {
+				if undoErr := s.apply(undo, next); undoErr != nil {
+					s.log.Warningf("Restoring %s after a failed CONFIG SET: %v", undo, undoErr)
+				}
+			}
+			return &config.SetError{Name: name, Err: err}
+		}
+	}
+	return nil
+}
+
+// apply makes a changed directive effective where reading s.config is not
+// enough. old is the configuration before.
+func (s *Server) apply(name string, old *config.Config) error {
+	cfg := s.config
+	switch name {
+	case "bind", "port":
+		return s.rebind(old)
+	case "dir":
+		return s.changeDir(cfg.Dir)
+	case "loglevel":
+		s.log.setLevel(cfg.LogLevel)
+	case "maxclients":
+		return s.growClients(old.MaxClients)
+	case "proto-max-bulk-len":
+		s.applyLimits()
+		s.env.MaxBulk = cfg.ProtoMaxBulkLen
+		for _, c := range s.conns {
+			c.parser.Limits = s.limits
+		}
+	case "requirepass":
+		// Connections that are authenticated stay so, as in Redis.
+		if cfg.Requirepass == "" {
+			for _, c := range s.conns {
+				c.setAuthenticated(true)
+			}
+		}
+	case "slowlog-log-slower-than", "slowlog-max-len":
+		s.applySlowlog()
+	}
+	return s.applyReplication(name, old)
+}
+
+// rebind listens on the new addresses before it stops listening on the old
+// ones; what is on both lists needs the old one closed first.
+func (s *Server) rebind(old *config.Config) error {
+	keep := s.listeners
+	for _, fd := range keep {
+		s.unwatchFD(fd)
+		closeFD(fd)
+	}
+	s.listeners = nil
+	if s.config.Port == 0 && s.config.UnixSocket == "" {
+		return nil
+	}
+	if err := s.listen(); err == nil {
+		return nil
+	}
+	s.closeListeners()
+	failed := s.config
+	s.config = old
+	if err := s.listen(); err != nil {
+		s.log.Warningf("Listening on the old addresses again: %v", err)
+	}
+	s.config = failed
+	if failed.Port != old.Port {
+		return errors.New("Unable to listen on this port. Check server logs.") //nolint:staticcheck // Redis' text
+	}
+	return errors.New("Failed to bind to specified addresses.") //nolint:staticcheck // Redis' text
+}
+
+func (s *Server) changeDir(dir string) error {
+	if s.embedded {
+		if info, err := os.Stat(dir); err != nil {
+			return err
+		} else if !info.IsDir() {
+			return fmt.Errorf("%s is not a directory", dir)
+		}
+		return nil
+	}
+	if err := os.Chdir(dir); err != nil {
+		return errors.Unwrap(err)
+	}
+	return nil
+}
+
+// growClients raises the limit of open files for more clients.
+func (s *Server) growClients(old int) error {
+	if s.embedded || s.config.MaxClients <= old {
+		return nil
+	}
+	want := s.config.MaxClients
+	if s.raiseFileLimit(); s.config.MaxClients < want {
+		return fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", s.config.MaxClients) //nolint:staticcheck // Redis' text
+	}
+	return nil
+}
+
+func (s *Server) cmdConfigResetstat(call *command.Call) {
+	s.stats.reset()
+	env := &s.env.Stats
+	env.Hits, env.Misses, env.Expired = 0, 0, 0
+	s.expiring.timeCapReached, s.expiring.spent, s.expiring.stalePercent = 0, 0, 0
+	s.resetReplicationStats()
+	call.Out.OK()
+}
+
+func (s *Server) cmdConfigRewrite(call *command.Call) {
+	if err := s.config.Rewrite(); err != nil {
+		if !errors.Is(err, config.ErrNoFile) {
+			s.log.Warningf("CONFIG REWRITE failed: %v", err)
+			err = fmt.Errorf("Rewriting config file: %w", err) //nolint:staticcheck // Redis' text
+		}
+		call.Fail(command.ReplyError("ERR " + err.Error()))
+		return
+	}
+	s.log.Noticef("CONFIG REWRITE executed with success.")
+	call.Out.OK()
+}

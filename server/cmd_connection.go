@@ -1,0 +1,211 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+
+	"github.com/lockstep-db/lockstep/server/command"
+)
+
+const (
+	errWrongPass  command.ReplyError = "WRONGPASS invalid username-password pair or user is disabled."
+	errNoPassword command.ReplyError = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+	errHelloAuth  command.ReplyError = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+	errNoProto    command.ReplyError = "NOPROTO unsupported protocol version"
+)
+
+// connectionSpecs are the commands about a connection.
+func (s *Server) connectionSpecs() []*command.Spec {
+	doc := func(since, summary, complexity string) command.Doc {
+		return command.Doc{Group: "connection", Since: since, Summary: summary, Complexity: complexity}
+	}
+	early := command.NoScript | command.Loading | command.Stale | command.Fast | command.NoAuth | command.AllowBusy
+	conn := command.CatConnection
+	return []*command.Spec{
+		{Name: "auth", Arity: -2, Flags: early | command.SkipMonitor, Categories: conn, Run: s.cmdAuth,
+			Doc: doc("1.0.0", "Authenticates the connection.", "O(N) where N is the number of passwords defined for the user")},
+		{Name: "hello", Arity: -1, Flags: early | command.SkipMonitor, Categories: conn, Run: s.cmdHello,
+			Doc: doc("6.0.0", "Handshakes with the Redis server.", "O(1)")},
+		{Name: "ping", Arity: -1, Flags: command.Fast, Categories: conn, Run: s.cmdPing,
+			Doc: doc("1.0.0", "Returns the server's liveliness response.", "O(1)")},
+		{Name: "echo", Arity: 2, Flags: command.Loading | command.Stale | command.Fast, Categories: conn,
+			Run: func(c *command.Call) { c.Out.Bulk(c.Args[1]) },
+			Doc: doc("1.0.0", "Returns the given string.", "O(1)")},
+		{Name: "quit", Arity: -1, Flags: early, Categories: conn, Run: s.cmdQuit,
+			Doc: doc("1.0.0", "Closes the connection.", "O(1)")},
+		{Name: "reset", Arity: 1, Flags: early, Categories: conn, Run: s.cmdReset,
+			Doc: doc("6.2.0", "Resets the connection.", "O(1)")},
+		{Name: "select", Arity: 2, Flags: command.Loading | command.Stale | command.Fast, Categories: conn, Run: s.cmdSelect,
+			Doc: doc("1.0.0", "Changes the selected database.", "O(1)")},
+		s.clientSpec(),
+	}
+}
+
+func (s *Server) cmdPing(call *command.Call) {
+	switch len(call.Args) {
+	case 1:
+		call.Out.Simple("PONG")
+	case 2:
+		call.Out.Bulk(call.Args[1])
+	default:
+		call.Fail(errSubArity("ping"))
+	}
+}
+
+func (s *Server) cmdQuit(call *command.Call) {
+	c := session(call)
+	call.Out.OK()
+	s.closeAfterReply(c)
+}
+
+func (s *Server) cmdSelect(call *command.Call) {
+	n, ok := parseInt(call.Args[1])
+	switch {
+	case !ok:
+		call.Fail("ERR invalid DB index")
+	case n < 0 || n >= int64(s.keyspace.Databases()):
+		call.Fail(command.ErrDBOutOfRange)
+	default:
+		session(call).db = int(n)
+		call.Out.OK()
+	}
+}
+
+// cmdReset makes a connection as if it were new.
+func (s *Server) cmdReset(call *command.Call) {
+	c := session(call)
+	s.endTransaction(c)
+	s.monitors.remove(c)
+	c.flags &^= flagMonitor | flagReplyOff | flagReplySkip | flagReplySkipNext | flagReadonly | flagNoTouch
+	c.db, c.name = 0, ""
+	c.out.Proto = 2
+	c.setAuthenticated(s.config.Requirepass == "")
+	call.Out.Simple("RESET")
+}
+
+func (s *Server) cmdAuth(call *command.Call) {
+	switch len(call.Args) {
+	case 2:
+		if s.config.Requirepass == "" {
+			call.Fail(errNoPassword)
+			return
+		}
+		s.authenticate(call, []byte("default"), call.Args[1])
+	case 3:
+		s.authenticate(call, call.Args[1], call.Args[2])
+	default:
+		call.Fail(errSyntax)
+		return
+	}
+	if !call.Failed {
+		call.Out.OK()
+	}
+}
+
+// authenticate checks a password. There is one user, default.
+func (s *Server) authenticate(call *command.Call, user, password []byte) {
+	known := string(user) == "default"
+	if !known || !s.passwordIs(password) {
+		s.stats.authFailures++
+		call.Fail(errWrongPass)
+		return
+	}
+	session(call).setAuthenticated(true)
+}
+
+// passwordIs compares without telling by its duration how much was right. With
+// no password configured every one is.
+func (s *Server) passwordIs(given []byte) bool {
+	if s.config.Requirepass == "" {
+		return true
+	}
+	a, b := sha256.Sum256(given), sha256.Sum256([]byte(s.config.Requirepass))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// hello is what HELLO was asked for.
+type hello struct {
+	proto          int
+	user, password []byte
+	auth           bool
+	name           []byte
+	setName        bool
+}
+
+func (s *Server) cmdHello(call *command.Call) {
+	c := session(call)
+	h, ok := parseHello(call, c.out.Proto)
+	if !ok {
+		return
+	}
+	if h.auth {
+		if s.authenticate(call, h.user, h.password); call.Failed {
+			return
+		}
+	}
+	if !c.has(flagAuthenticated) {
+		call.Fail(errHelloAuth)
+		return
+	}
+	if h.setName && !s.setName(call, c, h.name) {
+		return
+	}
+	c.out.Proto = h.proto
+	s.greet(call, c)
+}
+
+func parseHello(call *command.Call, proto int) (hello, bool) {
+	h := hello{proto: proto}
+	args := call.Args[1:]
+	if len(args) > 0 {
+		v, ok := parseInt(args[0])
+		if !ok {
+			call.Fail("ERR Protocol version is not an integer or out of range")
+			return h, false
+		}
+		if v != 2 && v != 3 {
+			call.Fail(errNoProto)
+			return h, false
+		}
+		h.proto = int(v)
+		args = args[1:]
+	}
+	for len(args) > 0 {
+		switch {
+		case foldIs(args[0], "auth") && len(args) >= 3:
+			h.auth, h.user, h.password = true, args[1], args[2]
+			args = args[3:]
+		case foldIs(args[0], "setname") && len(args) >= 2:
+			h.setName, h.name = true, args[1]
+			args = args[2:]
+		default:
+			call.Fail(command.ReplyError(fmt.Sprintf("ERR Syntax error in HELLO option '%s'", args[0])))
+			return h, false
+		}
+	}
+	return h, true
+}
+
+func (s *Server) greet(call *command.Call, c *conn) {
+	out := call.Out
+	out.Map(7)
+	out.BulkString("server")
+	out.BulkString("redis")
+	out.BulkString("version")
+	out.BulkString(compatVersion)
+	out.BulkString("proto")
+	out.Int(int64(c.out.Proto))
+	out.BulkString("id")
+	out.Int(c.id)
+	out.BulkString("mode")
+	out.BulkString("standalone")
+	out.BulkString("role")
+	if s.isReplica() {
+		out.BulkString("replica")
+	} else {
+		out.BulkString("master")
+	}
+	out.BulkString("modules")
+	out.Array(0)
+}

@@ -1,0 +1,305 @@
+package server
+
+import (
+	"crypto/sha1" //nolint:gosec // a fingerprint that has to equal Redis', not a protection
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+func (s *Server) debugSpec() *command.Spec {
+	return &command.Spec{Name: "debug", Arity: -2, Flags: command.Admin | command.NoScript | command.Loading | command.Stale | command.MayReplicate | command.Write,
+		Run: s.cmdDebug,
+		Doc: command.Doc{Group: "server", Since: "1.0.0", Summary: "A container for debugging commands.", Complexity: "Depends on subcommand."}}
+}
+
+// debugAllowed looks at enable-debug-command.
+func (s *Server) debugAllowed(c *conn) bool {
+	switch s.config.EnableDebugCommand {
+	case "yes":
+		return true
+	case "local":
+		return c.isLocal()
+	}
+	return false
+}
+
+// isLocal says whether the client is on this machine.
+func (c *conn) isLocal() bool {
+	return c.has(flagUnix) || strings.HasPrefix(c.peer, "127.") || strings.HasPrefix(c.peer, "[::1]")
+}
+
+func (s *Server) cmdDebug(call *command.Call) {
+	for _, sub := range []struct {
+		name     string
+		min, max int // arguments with "debug" and the subcommand
+		run      func(*command.Call)
+	}{
+		{"sleep", 3, 3, s.debugSleep},
+		{"digest", 2, 2, s.debugDigest},
+		{"digest-value", 2, math.MaxInt, s.debugDigestValue},
+		{"populate", 3, 5, s.debugPopulate},
+		{"object", 3, 4, s.debugObject},
+		{"set-active-expire", 3, 3, s.debugSetActiveExpire},
+		{"reload", 2, 5, s.debugReload},
+		{"change-repl-id", 2, 2, s.debugChangeReplID},
+		{"log", 3, 3, func(c *command.Call) { s.log.Warningf("DEBUG LOG: %s", c.Args[2]); c.Out.OK() }},
+		{"error", 3, 3, func(c *command.Call) { c.Fail(command.ReplyError(c.Args[2])) }},
+		{"quicklist-packed-threshold", 3, 3, func(c *command.Call) { c.Out.OK() }},
+		{"protocol", 3, 3, s.debugProtocol},
+		{"help", 2, 2, debugHelp},
+	} {
+		if foldIs(call.Args[1], sub.name) && len(call.Args) >= sub.min && len(call.Args) <= sub.max {
+			sub.run(call)
+			return
+		}
+	}
+	call.Fail(command.ReplyError(fmt.Sprintf("ERR unknown subcommand or wrong number of arguments for '%s'. Try DEBUG HELP.", call.Args[1])))
+}
+
+func debugHelp(call *command.Call) {
+	helpSpec("debug", "1.0.0", 0,
+		"CHANGE-REPL-ID", "    Change the replication IDs of the instance.",
+		"DIGEST", "    Output a hex signature representing the current DB content.",
+		"DIGEST-VALUE <key> [<key> ...]", "    Output a hex signature of the values of all the specified keys.",
+		"ERROR <string>", "    Return a Redis protocol error with <string> as message.",
+		"LOG <message>", "    Write <message> to the server log.",
+		"OBJECT <key>", "    Show low level info about `key` and associated value.",
+		"POPULATE <count> [<prefix>] [<size>]", "    Create <count> string keys named key:<num>. If <prefix> is specified then",
+		"    it is used instead of the 'key' prefix.",
+		"PROTOCOL <type>", "    Reply with a test value of the specified type. <type> can be: string,",
+		"    integer, double, null, array, set, map, attrib, push, verbatim, true, false.",
+		"RELOAD [option ...]", "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+		"    * MERGE, NOFLUSH, NOSAVE",
+		"SET-ACTIVE-EXPIRE <0|1>", "    Setting it to 0 disables expiring keys (and hash-fields) in background.",
+		"SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed.",
+	).Run(call)
+}
+
+func (s *Server) debugSleep(call *command.Call) {
+	seconds, err := strconv.ParseFloat(string(call.Args[2]), 64)
+	if err != nil || math.IsNaN(seconds) || seconds < 0 {
+		call.Fail(command.ErrNotFloat)
+		return
+	}
+	// The reactor stands still: that is what this is for.
+	time.Sleep(time.Duration(seconds * float64(time.Second)))
+	call.Out.OK()
+}
+
+// digest is the fingerprint of a keyspace that does not depend on order.
+type digest [20]byte
+
+// xor mixes in the fingerprint of b.
+func (d *digest) xor(b []byte) {
+	sum := sha1.Sum(b) //nolint:gosec // see the import
+	for i := range d {
+		d[i] ^= sum[i]
+	}
+}
+
+// mix does the same where order matters.
+func (d *digest) mix(b []byte) {
+	d.xor(b)
+	*d = sha1.Sum(d[:]) //nolint:gosec // see the import
+}
+
+func valueDigest(e store.Entry, d *digest, scratch []byte) []byte {
+	typed := [4]byte{0, 0, 0, 0} // string, in network order
+	d.mix(typed[:])
+	scratch = e.StringBytes(scratch[:0])
+	d.mix(scratch)
+	if _, volatile := e.ExpireAt(); volatile {
+		d.xor([]byte("!!expire!!"))
+	}
+	return scratch
+}
+
+func (s *Server) debugDigest(call *command.Call) {
+	call.Out.Simple(s.keyspaceDigest())
+}
+
+// keyspaceDigest equals DEBUG DIGEST of a Redis with the same data.
+func (s *Server) keyspaceDigest() string {
+	var final digest
+	var scratch []byte
+	for i := range s.keyspace.Databases() {
+		db := s.keyspace.DB(i)
+		if db.Len() == 0 {
+			continue
+		}
+		number := [4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}
+		final.mix(number[:])
+		db.Each(func(e store.Entry) bool {
+			var d digest
+			d.mix(e.Key())
+			scratch = valueDigest(e, &d, scratch)
+			final.xor(d[:])
+			return true
+		})
+	}
+	return fmt.Sprintf("%x", final[:])
+}
+
+func (s *Server) debugDigestValue(call *command.Call) {
+	call.Out.Array(len(call.Args) - 2)
+	for _, key := range call.Args[2:] {
+		var d digest
+		if e, ok := call.DB.Find(key); ok {
+			valueDigest(e, &d, nil)
+		}
+		call.Out.Simple(fmt.Sprintf("%x", d[:]))
+	}
+}
+
+func (s *Server) debugPopulate(call *command.Call) {
+	count, ok := parseInt(call.Args[2])
+	if !ok || count < 0 {
+		call.Fail("ERR value is out of range, must be positive")
+		return
+	}
+	prefix, size := "key", int64(-1)
+	if len(call.Args) > 3 {
+		prefix = string(call.Args[3])
+	}
+	if len(call.Args) > 4 {
+		if size, ok = parseInt(call.Args[4]); !ok || size < 0 {
+			call.Fail("ERR value is out of range, must be positive")
+			return
+		}
+	}
+	var key, value []byte
+	for i := range count {
+		key = append(append(key[:0], prefix...), ':')
+		key = strconv.AppendInt(key, i, 10)
+		if _, exists := call.DB.Find(key); exists {
+			continue
+		}
+		value = strconv.AppendInt(append(value[:0], "value:"...), i, 10)
+		if size >= 0 {
+			for int64(len(value)) < size {
+				value = append(value, 0)
+			}
+			value = value[:size]
+		}
+		call.DB.SetString(key, value, 0)
+		call.Touch(key)
+	}
+	call.Out.OK()
+}
+
+func (s *Server) debugObject(call *command.Call) {
+	e, ok := call.DB.Find(call.Args[2])
+	if !ok {
+		call.Fail(command.ErrNoSuchKey)
+		return
+	}
+	call.Out.Simple(fmt.Sprintf("Value at:0x0 refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
+		e.Encoding(), e.StringLen()+1, e.Access(), 0))
+}
+
+func (s *Server) debugSetActiveExpire(call *command.Call) {
+	s.expiring.off = string(call.Args[2]) == "0"
+	call.Out.OK()
+}
+
+func (s *Server) debugReload(call *command.Call) {
+	flush, save := true, true
+	for _, arg := range call.Args[2:] {
+		switch {
+		case foldIs(arg, "merge"):
+		case foldIs(arg, "noflush"):
+			flush = false
+		case foldIs(arg, "nosave"):
+			save = false
+		default:
+			call.Fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+			return
+		}
+	}
+	if save {
+		if err := s.saving.foreground(s); err != nil {
+			call.Fail(command.ReplyError("ERR " + err.Error()))
+			return
+		}
+	}
+	if flush {
+		s.keyspace.FlushAll()
+	}
+	c := session(call)
+	s.blockConn(c, "reload", nil, func(unblockReason) {})
+	s.reload(func(err error) {
+		if c.blocked == nil || c.blocked.kind != "reload" {
+			return
+		}
+		if err != nil {
+			s.log.Warningf("DEBUG RELOAD: %v", err)
+			c.out.Error("ERR Error trying to load the RDB dump, check server logs")
+		} else {
+			s.log.Warningf("DB reloaded by DEBUG RELOAD")
+			c.out.OK()
+		}
+		s.unblocked(c)
+	})
+}
+
+func (s *Server) debugChangeReplID(call *command.Call) {
+	s.changeReplicationID()
+	call.Out.OK()
+}
+
+// debugProtocol answers with each kind of reply, for the tests of clients.
+func (s *Server) debugProtocol(call *command.Call) {
+	out := call.Out
+	kinds := map[string]func(){
+		"string":  func() { out.BulkString("Hello World") },
+		"integer": func() { out.Int(12345) },
+		"double":  func() { out.Double(3.141) },
+		"null":    func() { out.Null() },
+		"array":   func() { out.Array(3); out.Int(0); out.Int(1); out.Int(2) },
+		"set":     func() { out.Set(3); out.Int(0); out.Int(1); out.Int(2) },
+		"map": func() {
+			out.Map(3)
+			out.Int(0)
+			out.Bool(false)
+			out.Int(1)
+			out.Bool(true)
+			out.Int(2)
+			out.Bool(false)
+		},
+		"bignum":   func() { out.BigNumber("1234567999999999999999999999999999999") },
+		"true":     func() { out.Bool(true) },
+		"false":    func() { out.Bool(false) },
+		"verbatim": func() { out.Verbatim("txt", "This is a verbatim\nstring") },
+		"attrib": func() {
+			if out.Attribute(1) {
+				out.BulkString("key-popularity")
+				out.Array(2)
+				out.BulkString("key:123")
+				out.Int(90)
+			}
+			out.BulkString("Some real reply following the attribute")
+		},
+		"push": func() {
+			if !out.RESP3() {
+				call.Fail("ERR RESP2 is not supported by this command")
+				return
+			}
+			out.Push(2)
+			out.BulkString("server-cpu-usage")
+			out.Int(42)
+			out.BulkString("Some real reply following the push reply")
+		},
+	}
+	write, known := kinds[strings.ToLower(string(call.Args[2]))]
+	if !known {
+		call.Fail("ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false")
+		return
+	}
+	write()
+}

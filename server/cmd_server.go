@@ -1,0 +1,146 @@
+package server
+
+import (
+	"fmt"
+
+	"github.com/lockstep-db/lockstep/server/command"
+)
+
+// serverSpecs are the commands about the process.
+func (s *Server) serverSpecs() []*command.Spec {
+	doc := func(since, summary, complexity string) command.Doc {
+		return command.Doc{Group: "server", Since: since, Summary: summary, Complexity: complexity}
+	}
+	open := command.Loading | command.Stale
+	specs := []*command.Spec{
+		{Name: "time", Arity: 1, Flags: open | command.Fast, Run: s.cmdTime,
+			Doc: doc("2.6.0", "Returns the server time.", "O(1)")},
+		{Name: "info", Arity: -1, Flags: open, Categories: command.CatDangerous, Run: s.cmdInfo,
+			Doc: doc("1.0.0", "Returns information and statistics about the server.", "O(1)")},
+		{Name: "lolwut", Arity: -1, Flags: command.ReadOnly | command.Fast, Run: s.cmdLolwut,
+			Doc: doc("5.0.0", "Displays computer art and the Redis version", "")},
+		{Name: "monitor", Arity: 1, Flags: command.Admin | command.NoScript | open, Run: s.cmdMonitor,
+			Doc: doc("1.0.0", "Listens for all requests received by the server in real-time.", "")},
+		{Name: "shutdown", Arity: -1, Flags: command.Admin | command.NoScript | open | command.NoMulti | command.AllowBusy, Run: s.cmdShutdown,
+			Doc: doc("1.0.0", "Synchronously saves the database(s) to disk and shuts down the Redis server.", "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)")},
+		{Name: "save", Arity: 1, Flags: command.Admin | command.NoScript | command.NoAsyncLoading | command.NoMulti, Run: s.cmdSave,
+			Doc: doc("1.0.0", "Synchronously saves the database(s) to disk.", "O(N) where N is the total number of keys in all databases")},
+		{Name: "bgsave", Arity: -1, Flags: command.Admin | command.NoScript | command.NoAsyncLoading, Run: s.cmdBgsave,
+			Doc: doc("1.0.0", "Asynchronously saves the database(s) to disk.", "O(1)")},
+		{Name: "lastsave", Arity: 1, Flags: open | command.Fast, Categories: command.CatAdmin | command.CatDangerous,
+			Run: func(c *command.Call) { c.Out.Int(s.saving.lastSave) },
+			Doc: doc("1.0.0", "Returns the Unix timestamp of the last successful save to disk.", "O(1)")},
+		s.configSpec(),
+		s.debugSpec(),
+		s.memorySpec(),
+		s.slowlogSpec(),
+		s.latencySpec(),
+	}
+	for _, spec := range specs {
+		if spec.Name == "debug" {
+			s.stats.debug = spec
+		}
+	}
+	return specs
+}
+
+func (s *Server) cmdTime(call *command.Call) {
+	us := s.clock.base.Add(s.clock.elapsed()).UnixMicro()
+	call.Out.Array(2)
+	call.Out.BulkInt(us / 1e6)
+	call.Out.BulkInt(us % 1e6)
+}
+
+const errSaveBusy command.ReplyError = "ERR Background save already in progress"
+
+func (s *Server) cmdSave(call *command.Call) {
+	if s.saving.running || s.snapshotRunning() {
+		call.Fail(errSaveBusy)
+		return
+	}
+	if err := s.saving.foreground(s); err != nil {
+		s.log.Warningf("SAVE failed: %v", err)
+		call.Fail(command.ReplyError("ERR " + err.Error()))
+		return
+	}
+	call.Out.OK()
+}
+
+func (s *Server) cmdBgsave(call *command.Call) {
+	schedule := false
+	switch {
+	case len(call.Args) == 1:
+	case len(call.Args) == 2 && foldIs(call.Args[1], "schedule"):
+		schedule = true
+	default:
+		call.Fail(errSyntax)
+		return
+	}
+	switch {
+	case s.saving.running:
+		call.Fail(errSaveBusy)
+	case s.snapshotRunning() || session(call).has(flagMulti):
+		// A snapshot for a replica is under way, or more commands of the
+		// transaction follow: afterwards, then.
+		if !schedule && !session(call).has(flagMulti) {
+			call.Fail("ERR Another child process is active (RDB child): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.")
+			return
+		}
+		s.saving.scheduled = true
+		call.Out.Simple("Background saving scheduled")
+	default:
+		if err := s.saving.start(s); err != nil {
+			call.Fail(command.ReplyError("ERR " + err.Error()))
+			return
+		}
+		call.Out.Simple("Background saving started")
+	}
+}
+
+// clusterSpecs answer as a server without cluster mode does.
+func (s *Server) clusterSpecs() []*command.Spec {
+	doc := func(since, summary string) command.Doc {
+		return command.Doc{Group: "cluster", Since: since, Summary: summary, Complexity: "O(1)"}
+	}
+	refuse := func(call *command.Call) { call.Fail("ERR This instance has cluster support disabled") }
+	fast := command.Fast | command.Loading | command.Stale
+	return []*command.Spec{
+		{Name: "readonly", Arity: 1, Flags: fast, Categories: command.CatConnection, Run: refuse,
+			Doc: doc("3.0.0", "Enables read-only queries for a connection to a Redis Cluster replica node.")},
+		{Name: "readwrite", Arity: 1, Flags: fast, Categories: command.CatConnection, Run: refuse,
+			Doc: doc("3.0.0", "Enables read-write queries for a connection to a Redis Cluster replica node.")},
+		{Name: "asking", Arity: 1, Flags: command.Fast, Categories: command.CatConnection, Run: refuse,
+			Doc: doc("3.0.0", "Signals that a cluster client is following an -ASK redirect.")},
+		{Name: "cluster", Arity: -2, Flags: command.Loading | command.Stale, Run: refuse,
+			Doc: doc("3.0.0", "A container for Redis Cluster commands.")},
+	}
+}
+
+func (s *Server) cmdLolwut(call *command.Call) {
+	call.Out.Verbatim("txt", fmt.Sprintf("%s\nLockstep ver. %s (Redis %s)\n", s.drawSteps(24, 8), Version(), compatVersion))
+}
+
+// drawSteps draws a flight of stairs with walkers that keep step, each on a
+// stair of its own, by the luck of the draw.
+func (s *Server) drawSteps(width, height int) string {
+	canvas := make([][]rune, height)
+	for y := range canvas {
+		canvas[y] = []rune(fmt.Sprintf("%*s", width*2, ""))
+	}
+	stride := width / height
+	for x := range width {
+		y := height - 1 - min(height-1, x/stride)
+		for below := y; below < height; below++ {
+			canvas[below][x*2], canvas[below][x*2+1] = '▒', '▒'
+		}
+		canvas[y][x*2], canvas[y][x*2+1] = '▀', '▀'
+		if y > 0 && x%stride == stride/2 && s.env.Rand()%3 > 0 {
+			canvas[y-1][x*2] = []rune("♟♙●○")[s.env.Rand()%4]
+		}
+	}
+	text := ""
+	for _, row := range canvas {
+		text += string(row) + "\n"
+	}
+	return text
+}

@@ -1,0 +1,143 @@
+package config
+
+// SaveRule asks for a snapshot after Seconds when at least Changes happened.
+type SaveRule struct {
+	Seconds int64
+	Changes int64
+}
+
+// OutputLimit bounds what may wait to be sent to a client: at Hard bytes it is
+// disconnected at once, above Soft bytes after SoftSeconds. 0 is no limit.
+type OutputLimit struct {
+	Hard, Soft  int64
+	SoftSeconds int64
+}
+
+// Client classes of client-output-buffer-limit.
+const (
+	ClassNormal = iota
+	ClassReplica
+	ClassPubSub
+	classes
+)
+
+// Address is where to find another server.
+type Address struct {
+	Host string
+	Port int
+}
+
+// Config is the value of every directive. Sizes are bytes; the unit of a time
+// is part of its comment. Load and Default fill it; only Set changes it later.
+type Config struct {
+	// Network.
+	Bind                 []string
+	BindSourceAddr       string
+	Port                 int // 0: do not listen on TCP
+	UnixSocket           string
+	UnixSocketPerm       int
+	ProtectedMode        bool
+	TCPBacklog           int
+	Timeout              int // seconds a client may be idle; 0: for ever
+	TCPKeepalive         int // seconds; 0: off
+	MaxClients           int
+	SocketMarkID         int64
+	ProtoMaxBulkLen      int64
+	ClientQueryBuffer    int64
+	OutputLimits         [classes]OutputLimit
+	Requirepass          string
+	EnableDebugCommand   string // yes, no, local
+	EnableModuleCommand  string
+	EnableProtectedConfs string
+
+	// General.
+	Daemonize               bool
+	Supervised              string
+	PidFile                 string
+	Hz                      int // 1 to 500
+	DynamicHz               bool
+	Databases               int
+	LogLevel                string // debug, verbose, notice, warning, nothing
+	LogFile                 string // empty: standard output
+	LogFormat               string // text, json
+	AlwaysShowLogo          bool
+	CrashLogEnabled         bool
+	CrashMemcheckEnabled    bool
+	ShutdownTimeout         int // seconds
+	ShutdownOnSigterm       []string
+	ShutdownOnSigint        []string
+	SlowlogLogSlowerThan    int64 // microseconds; negative: off
+	SlowlogMaxLen           int64
+	LatencyMonitorThreshold int64 // milliseconds; 0: off
+	LatencyTracking         bool
+	LatencyPercentiles      []float64
+
+	// Memory and expiry.
+	Maxmemory            int64
+	MaxmemoryPolicy      string
+	MaxmemorySamples     int
+	MaxmemoryTenacity    int
+	LFULogFactor         int
+	LFUDecayTime         int // minutes
+	ActiveExpireEffort   int // 1 to 10
+	ActiveRehashing      bool
+	LazyfreeLazyEviction bool
+	LazyfreeLazyExpire   bool
+	LazyfreeServerDel    bool
+	LazyfreeUserDel      bool
+	LazyfreeUserFlush    bool
+
+	// Snapshots.
+	Dir                     string
+	DBFilename              string
+	Save                    []SaveRule
+	RDBCompression          bool
+	RDBChecksum             bool
+	RDBDelSyncFiles         bool
+	RDBSaveIncrementalFsync bool
+	RDBKeySaveDelay         int // microseconds, for tests
+	KeyLoadDelay            int // microseconds, for tests
+	StopWritesOnBgsaveError bool
+	LoadingProcessEvents    int64 // bytes
+
+	// Replication.
+	ReplicaOf              *Address // nil: not a replica
+	MasterAuth             string
+	MasterUser             string
+	ReplicaServeStaleData  bool
+	ReplicaReadOnly        bool
+	ReplicaIgnoreMaxmemory bool
+	ReplicaLazyFlush       bool
+	ReplicaPriority        int
+	ReplicaAnnounced       bool
+	ReplicaAnnounceIP      string
+	ReplicaAnnouncePort    int
+	ReplDisklessSync       bool
+	ReplDisklessSyncDelay  int // seconds
+	ReplDisklessMaxReplica int
+	ReplDisklessLoad       string // disabled, on-empty-db, swapdb
+	ReplPingReplicaPeriod  int    // seconds
+	ReplTimeout            int    // seconds
+	ReplDisableTCPNodelay  bool
+	ReplBacklogSize        int64
+	ReplBacklogTTL         int64 // seconds; 0: never freed
+	MinReplicasToWrite     int
+	MinReplicasMaxLag      int // seconds
+
+	// Our own.
+	Managed      bool   // lockstep-managed
+	Cluster      string // lockstep-cluster, NAMESPACE/NAME
+	InstanceName string // lockstep-instance-name
+	APIPort      int    // lockstep-api-port
+	APIBind      []string
+	APICertFile  string
+	APIKeyFile   string
+	APICAFile    string
+	HTTPPort     int // lockstep-http-port; -1: 8080 when managed, off otherwise
+
+	file  string            // absolute path of the file it was read from, or empty
+	inert map[string]string // values of directives that change nothing
+}
+
+// File is the absolute path of the configuration file, or "".
+func (c *Config) File() string { return c.file }

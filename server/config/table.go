@@ -1,0 +1,457 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const maxInt32 = math.MaxInt32
+
+// directives is the table, in the order in which a new file is written.
+var directives = slices.Concat(networkDirectives(), generalDirectives(), memoryDirectives(),
+	snapshotDirectives(), replicationDirectives(), ownDirectives(), inertDirectives(), unsupportedDirectives())
+
+// byName finds a directive by any of its names.
+var byName = func() map[string]*directive {
+	m := map[string]*directive{}
+	for i := range directives {
+		d := &directives[i]
+		for _, name := range []string{d.name, d.alias} {
+			if name == "" {
+				continue
+			}
+			if m[name] != nil {
+				panic("directive twice in the table: " + name)
+			}
+			m[name] = d
+		}
+	}
+	return m
+}()
+
+func networkDirectives() []directive {
+	return []directive{
+		words("bind", func(c *Config) *[]string { return &c.Bind }, 0, func(w []string) error {
+			if len(w) > 16 {
+				return errors.New("Too many bind addresses specified.") //nolint:staticcheck // Redis' text
+			}
+			return nil
+		}),
+		text("bind-source-addr", "", func(c *Config) *string { return &c.BindSourceAddr }, 0),
+		integer("port", "", func(c *Config) *int { return &c.Port }, 0, 65535, 0),
+		text("unixsocket", "", func(c *Config) *string { return &c.UnixSocket }, immutable),
+		octal("unixsocketperm", func(c *Config) *int { return &c.UnixSocketPerm }, immutable),
+		boolean("protected-mode", "", func(c *Config) *bool { return &c.ProtectedMode }, 0),
+		integer("tcp-backlog", "", func(c *Config) *int { return &c.TCPBacklog }, 0, maxInt32, immutable),
+		integer("timeout", "", func(c *Config) *int { return &c.Timeout }, 0, maxInt32, 0),
+		integer("tcp-keepalive", "", func(c *Config) *int { return &c.TCPKeepalive }, 0, maxInt32, 0),
+		integer("maxclients", "", func(c *Config) *int { return &c.MaxClients }, 1, math.MaxUint32, 0),
+		integer("socket-mark-id", "", func(c *Config) *int64 { return &c.SocketMarkID }, 0, math.MaxUint32, immutable),
+		memory("proto-max-bulk-len", "", func(c *Config) *int64 { return &c.ProtoMaxBulkLen }, 1<<20, 512<<20, 0),
+		memory("client-query-buffer-limit", "", func(c *Config) *int64 { return &c.ClientQueryBuffer }, 1<<20, math.MaxInt64, 0),
+		outputLimitDirective(),
+		text("requirepass", "", func(c *Config) *string { return &c.Requirepass }, secret),
+		enum("enable-debug-command", "", func(c *Config) *string { return &c.EnableDebugCommand }, immutable, "no", "yes", "local"),
+		enum("enable-module-command", "", func(c *Config) *string { return &c.EnableModuleCommand }, immutable, "no", "yes", "local"),
+		enum("enable-protected-configs", "", func(c *Config) *string { return &c.EnableProtectedConfs }, immutable, "no", "yes", "local"),
+	}
+}
+
+func generalDirectives() []directive {
+	return []directive{
+		boolean("daemonize", "", func(c *Config) *bool { return &c.Daemonize }, immutable),
+		enum("supervised", "", func(c *Config) *string { return &c.Supervised }, immutable, "upstart", "systemd", "auto", "no"),
+		text("pidfile", "", func(c *Config) *string { return &c.PidFile }, immutable),
+		hzDirective(),
+		boolean("dynamic-hz", "", func(c *Config) *bool { return &c.DynamicHz }, 0),
+		integer("databases", "", func(c *Config) *int { return &c.Databases }, 1, 16384, immutable),
+		enum("loglevel", "", func(c *Config) *string { return &c.LogLevel }, 0, "debug", "verbose", "notice", "warning", "nothing"),
+		text("logfile", "", func(c *Config) *string { return &c.LogFile }, immutable),
+		enum("log-format", "", func(c *Config) *string { return &c.LogFormat }, immutable, "text", "json"),
+		boolean("always-show-logo", "", func(c *Config) *bool { return &c.AlwaysShowLogo }, immutable),
+		boolean("crash-log-enabled", "", func(c *Config) *bool { return &c.CrashLogEnabled }, 0),
+		boolean("crash-memcheck-enabled", "", func(c *Config) *bool { return &c.CrashMemcheckEnabled }, 0),
+		integer("shutdown-timeout", "", func(c *Config) *int { return &c.ShutdownTimeout }, 0, maxInt32, 0),
+		words("shutdown-on-sigterm", func(c *Config) *[]string { return &c.ShutdownOnSigterm }, 0, checkShutdownWords),
+		words("shutdown-on-sigint", func(c *Config) *[]string { return &c.ShutdownOnSigint }, 0, checkShutdownWords),
+		integer("slowlog-log-slower-than", "", func(c *Config) *int64 { return &c.SlowlogLogSlowerThan }, -1, math.MaxInt64, 0),
+		integer("slowlog-max-len", "", func(c *Config) *int64 { return &c.SlowlogMaxLen }, 0, math.MaxInt64, 0),
+		integer("latency-monitor-threshold", "", func(c *Config) *int64 { return &c.LatencyMonitorThreshold }, 0, math.MaxInt64, 0),
+		boolean("latency-tracking", "", func(c *Config) *bool { return &c.LatencyTracking }, 0),
+		percentilesDirective(),
+	}
+}
+
+func memoryDirectives() []directive {
+	return []directive{
+		memory("maxmemory", "", func(c *Config) *int64 { return &c.Maxmemory }, 0, math.MaxInt64, 0),
+		policyDirective(),
+		integer("maxmemory-samples", "", func(c *Config) *int { return &c.MaxmemorySamples }, 1, maxInt32, 0),
+		integer("maxmemory-eviction-tenacity", "", func(c *Config) *int { return &c.MaxmemoryTenacity }, 0, 100, 0),
+		integer("lfu-log-factor", "", func(c *Config) *int { return &c.LFULogFactor }, 0, maxInt32, 0),
+		integer("lfu-decay-time", "", func(c *Config) *int { return &c.LFUDecayTime }, 0, maxInt32, 0),
+		integer("active-expire-effort", "", func(c *Config) *int { return &c.ActiveExpireEffort }, 1, 10, 0),
+		boolean("activerehashing", "", func(c *Config) *bool { return &c.ActiveRehashing }, 0),
+		boolean("lazyfree-lazy-eviction", "", func(c *Config) *bool { return &c.LazyfreeLazyEviction }, 0),
+		boolean("lazyfree-lazy-expire", "", func(c *Config) *bool { return &c.LazyfreeLazyExpire }, 0),
+		boolean("lazyfree-lazy-server-del", "", func(c *Config) *bool { return &c.LazyfreeServerDel }, 0),
+		boolean("lazyfree-lazy-user-del", "", func(c *Config) *bool { return &c.LazyfreeUserDel }, 0),
+		boolean("lazyfree-lazy-user-flush", "", func(c *Config) *bool { return &c.LazyfreeUserFlush }, 0),
+	}
+}
+
+func snapshotDirectives() []directive {
+	return []directive{
+		text("dir", "", func(c *Config) *string { return &c.Dir }, protected),
+		fileNameDirective(),
+		saveDirective(),
+		boolean("rdbcompression", "", func(c *Config) *bool { return &c.RDBCompression }, 0),
+		boolean("rdbchecksum", "", func(c *Config) *bool { return &c.RDBChecksum }, immutable),
+		boolean("rdb-del-sync-files", "", func(c *Config) *bool { return &c.RDBDelSyncFiles }, 0),
+		boolean("rdb-save-incremental-fsync", "", func(c *Config) *bool { return &c.RDBSaveIncrementalFsync }, 0),
+		integer("rdb-key-save-delay", "", func(c *Config) *int { return &c.RDBKeySaveDelay }, math.MinInt32, maxInt32, startOnly),
+		integer("key-load-delay", "", func(c *Config) *int { return &c.KeyLoadDelay }, math.MinInt32, maxInt32, startOnly),
+		memory("loading-process-events-interval-bytes", "", func(c *Config) *int64 { return &c.LoadingProcessEvents }, 1024, maxInt32, startOnly),
+		boolean("stop-writes-on-bgsave-error", "", func(c *Config) *bool { return &c.StopWritesOnBgsaveError }, 0),
+	}
+}
+
+func replicationDirectives() []directive {
+	return []directive{
+		replicaOfDirective(),
+		text("masterauth", "", func(c *Config) *string { return &c.MasterAuth }, secret),
+		text("masteruser", "", func(c *Config) *string { return &c.MasterUser }, secret),
+		boolean("replica-serve-stale-data", "slave-serve-stale-data", func(c *Config) *bool { return &c.ReplicaServeStaleData }, 0),
+		boolean("replica-read-only", "slave-read-only", func(c *Config) *bool { return &c.ReplicaReadOnly }, 0),
+		boolean("replica-ignore-maxmemory", "slave-ignore-maxmemory", func(c *Config) *bool { return &c.ReplicaIgnoreMaxmemory }, 0),
+		boolean("replica-lazy-flush", "slave-lazy-flush", func(c *Config) *bool { return &c.ReplicaLazyFlush }, 0),
+		integer("replica-priority", "slave-priority", func(c *Config) *int { return &c.ReplicaPriority }, 0, maxInt32, 0),
+		boolean("replica-announced", "", func(c *Config) *bool { return &c.ReplicaAnnounced }, 0),
+		text("replica-announce-ip", "slave-announce-ip", func(c *Config) *string { return &c.ReplicaAnnounceIP }, 0),
+		integer("replica-announce-port", "slave-announce-port", func(c *Config) *int { return &c.ReplicaAnnouncePort }, 0, 65535, 0),
+		boolean("repl-diskless-sync", "", func(c *Config) *bool { return &c.ReplDisklessSync }, 0),
+		integer("repl-diskless-sync-delay", "", func(c *Config) *int { return &c.ReplDisklessSyncDelay }, 0, maxInt32, 0),
+		integer("repl-diskless-sync-max-replicas", "", func(c *Config) *int { return &c.ReplDisklessMaxReplica }, 0, maxInt32, 0),
+		enum("repl-diskless-load", "", func(c *Config) *string { return &c.ReplDisklessLoad }, 0, "disabled", "on-empty-db", "swapdb"),
+		integer("repl-ping-replica-period", "repl-ping-slave-period", func(c *Config) *int { return &c.ReplPingReplicaPeriod }, 1, maxInt32, 0),
+		integer("repl-timeout", "", func(c *Config) *int { return &c.ReplTimeout }, 1, maxInt32, 0),
+		boolean("repl-disable-tcp-nodelay", "", func(c *Config) *bool { return &c.ReplDisableTCPNodelay }, 0),
+		memory("repl-backlog-size", "", func(c *Config) *int64 { return &c.ReplBacklogSize }, 1, math.MaxInt64, 0),
+		integer("repl-backlog-ttl", "", func(c *Config) *int64 { return &c.ReplBacklogTTL }, 0, math.MaxInt64, 0),
+		integer("min-replicas-to-write", "min-slaves-to-write", func(c *Config) *int { return &c.MinReplicasToWrite }, 0, maxInt32, 0),
+		integer("min-replicas-max-lag", "min-slaves-max-lag", func(c *Config) *int { return &c.MinReplicasMaxLag }, 0, maxInt32, 0),
+	}
+}
+
+// ownDirectives are those that only this server has.
+func ownDirectives() []directive {
+	return []directive{
+		boolean("lockstep-managed", "", func(c *Config) *bool { return &c.Managed }, immutable),
+		clusterDirective(),
+		text("lockstep-instance-name", "", func(c *Config) *string { return &c.InstanceName }, immutable),
+		integer("lockstep-api-port", "", func(c *Config) *int { return &c.APIPort }, 1, 65535, immutable),
+		words("lockstep-api-bind", func(c *Config) *[]string { return &c.APIBind }, immutable, nil),
+		text("lockstep-api-cert-file", "", func(c *Config) *string { return &c.APICertFile }, immutable),
+		text("lockstep-api-key-file", "", func(c *Config) *string { return &c.APIKeyFile }, immutable),
+		text("lockstep-api-ca-file", "", func(c *Config) *string { return &c.APICAFile }, immutable),
+		httpPortDirective(),
+	}
+}
+
+// httpPortDefault stands for "8080 when managed, off otherwise".
+const httpPortDefault = -1
+
+func httpPortDirective() directive {
+	return directive{name: "lockstep-http-port", flags: immutable,
+		get: func(c *Config) string { return strconv.Itoa(c.EffectiveHTTPPort()) },
+		set: func(c *Config, words []string) error {
+			w, err := one(words)
+			if err != nil {
+				return err
+			}
+			v, err := parseInt(w, 0, 65535)
+			if err == nil {
+				c.HTTPPort = int(v)
+			}
+			return err
+		}}
+}
+
+// EffectiveHTTPPort is the port of health and metrics; 0 is off.
+func (c *Config) EffectiveHTTPPort() int {
+	switch {
+	case c.HTTPPort != httpPortDefault:
+		return c.HTTPPort
+	case c.Managed:
+		return 8080
+	}
+	return 0
+}
+
+func clusterDirective() directive {
+	d := text("lockstep-cluster", "", func(c *Config) *string { return &c.Cluster }, immutable)
+	plain := d.set
+	d.set = func(c *Config, words []string) error {
+		if len(words) == 1 && words[0] != "" {
+			namespace, name, ok := strings.Cut(words[0], "/")
+			if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
+				return errors.New("argument must be NAMESPACE/NAME")
+			}
+		}
+		return plain(c, words)
+	}
+	return d
+}
+
+// hzDirective clamps, as Redis does: a file with hz 0 works there.
+func hzDirective() directive {
+	d := integer("hz", "", func(c *Config) *int { return &c.Hz }, 0, maxInt32, 0)
+	plain := d.set
+	d.set = func(c *Config, words []string) error {
+		if err := plain(c, words); err != nil {
+			return err
+		}
+		c.Hz = min(max(c.Hz, 1), 500)
+		return nil
+	}
+	return d
+}
+
+func fileNameDirective() directive {
+	d := text("dbfilename", "", func(c *Config) *string { return &c.DBFilename }, protected)
+	plain := d.set
+	d.set = func(c *Config, words []string) error {
+		if len(words) == 1 && (words[0] == "" || filepath.Base(words[0]) != words[0]) {
+			return errors.New("dbfilename can't be a path, just a filename")
+		}
+		return plain(c, words)
+	}
+	return d
+}
+
+// policyDirective knows that nothing is evicted yet.
+func policyDirective() directive {
+	policies := []string{"volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
+		"allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"}
+	d := enum("maxmemory-policy", "", func(c *Config) *string { return &c.MaxmemoryPolicy }, 0, policies...)
+	known := d.set
+	d.set = func(c *Config, words []string) error {
+		probe := *c
+		if err := known(&probe, words); err != nil {
+			return err
+		}
+		if probe.MaxmemoryPolicy != "noeviction" {
+			return &UnsupportedError{Directive: "maxmemory-policy " + probe.MaxmemoryPolicy, Off: "noeviction", What: "keys are not evicted"}
+		}
+		c.MaxmemoryPolicy = probe.MaxmemoryPolicy
+		return nil
+	}
+	return d
+}
+
+func checkShutdownWords(words []string) error {
+	known := []string{"default", "save", "nosave", "now", "force"}
+	for _, w := range words {
+		if !slices.Contains(known, w) {
+			return fmt.Errorf("argument(s) must be one of the following: %s", strings.Join(known, ", "))
+		}
+	}
+	if slices.Contains(words, "save") && slices.Contains(words, "nosave") {
+		return errors.New("save and nosave contradict each other; keep one")
+	}
+	return nil
+}
+
+func percentilesDirective() directive {
+	return directive{name: "latency-tracking-info-percentiles", flags: list,
+		get: func(c *Config) string {
+			parts := make([]string, len(c.LatencyPercentiles))
+			for i, p := range c.LatencyPercentiles {
+				parts[i] = strconv.FormatFloat(p, 'g', -1, 64)
+			}
+			return strings.Join(parts, " ")
+		},
+		set: func(c *Config, words []string) error {
+			var all []float64
+			for _, w := range splitWords(words) {
+				p, err := strconv.ParseFloat(w, 64)
+				if err != nil || !(p >= 0 && p <= 100) {
+					return errors.New("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+				}
+				all = append(all, p)
+			}
+			c.LatencyPercentiles = all
+			return nil
+		}}
+}
+
+var errSave = errors.New("Invalid save parameters") //nolint:staticcheck // Redis' text
+
+// saveDirective: in a file each line adds a rule, and an empty one clears them.
+func saveDirective() directive {
+	return directive{name: "save", flags: list | repeated,
+		get: func(c *Config) string {
+			var parts []string
+			for _, r := range c.Save {
+				parts = append(parts, fmt.Sprintf("%d %d", r.Seconds, r.Changes))
+			}
+			return strings.Join(parts, " ")
+		},
+		set: func(c *Config, words []string) error {
+			words = splitWords(words)
+			if len(words)%2 != 0 {
+				return errSave
+			}
+			var rules []SaveRule
+			for i := 0; i < len(words); i += 2 {
+				seconds, err1 := strconv.ParseInt(words[i], 10, 64)
+				changes, err2 := strconv.ParseInt(words[i+1], 10, 64)
+				if err1 != nil || err2 != nil || seconds < 1 || changes < 0 {
+					return errSave
+				}
+				rules = append(rules, SaveRule{seconds, changes})
+			}
+			c.Save = rules
+			return nil
+		}}
+}
+
+var classNames = [classes]string{"normal", "slave", "pubsub"}
+
+func outputLimitDirective() directive {
+	return directive{name: "client-output-buffer-limit", flags: list | repeated,
+		get: func(c *Config) string {
+			var parts []string
+			for i, l := range c.OutputLimits {
+				parts = append(parts, fmt.Sprintf("%s %d %d %d", classNames[i], l.Hard, l.Soft, l.SoftSeconds))
+			}
+			return strings.Join(parts, " ")
+		},
+		set: func(c *Config, words []string) error {
+			words = splitWords(words)
+			if len(words) == 0 || len(words)%4 != 0 {
+				return errors.New("Wrong number of arguments in buffer limit configuration.") //nolint:staticcheck // Redis' text
+			}
+			limits := c.OutputLimits
+			for ; len(words) > 0; words = words[4:] {
+				class := slices.Index([]string{"normal", "slave", "pubsub"}, strings.Replace(strings.ToLower(words[0]), "replica", "slave", 1))
+				if class < 0 {
+					return errors.New("Invalid client class specified in buffer limit configuration.") //nolint:staticcheck // Redis' text
+				}
+				hard, err1 := ParseMemory(words[1])
+				soft, err2 := ParseMemory(words[2])
+				seconds, err3 := strconv.ParseInt(words[3], 10, 64)
+				if err1 != nil || err2 != nil || err3 != nil || seconds < 0 {
+					return errors.New("Error in hard, soft or soft_seconds setting in buffer limit configuration.") //nolint:staticcheck // Redis' text
+				}
+				limits[class] = OutputLimit{hard, soft, seconds}
+			}
+			c.OutputLimits = limits
+			return nil
+		}}
+}
+
+func replicaOfDirective() directive {
+	return directive{name: "replicaof", alias: "slaveof", flags: immutable | list,
+		get: func(c *Config) string {
+			if c.ReplicaOf == nil {
+				return ""
+			}
+			return c.ReplicaOf.Host + " " + strconv.Itoa(c.ReplicaOf.Port)
+		},
+		set: func(c *Config, words []string) error {
+			words = splitWords(words)
+			if len(words) == 0 || len(words) == 2 && strings.EqualFold(words[0], "no") && strings.EqualFold(words[1], "one") {
+				c.ReplicaOf = nil
+				return nil
+			}
+			if len(words) != 2 {
+				return errArgs
+			}
+			port, err := strconv.Atoi(words[1])
+			if err != nil || port < 0 || port > 65535 {
+				return errors.New("Invalid master port") //nolint:staticcheck // Redis' text
+			}
+			c.ReplicaOf = &Address{words[0], port}
+			return nil
+		}}
+}
+
+// inertDirectives are accepted and shown, and change nothing: they tune what
+// this server does not have or does in another way.
+func inertDirectives() []directive {
+	var all []directive
+	add := func(check func(string) error, pairs ...string) {
+		for i := 0; i < len(pairs); i += 3 {
+			all = append(all, inert(pairs[i], pairs[i+1], pairs[i+2], check))
+		}
+	}
+	add(isBool,
+		"activedefrag", "", "no", "aof-disable-auto-gc", "", "no", "aof-load-truncated", "", "yes",
+		"aof-rewrite-incremental-fsync", "", "yes", "aof-timestamp-enabled", "", "no", "aof-use-rdb-preamble", "", "yes",
+		"cluster-allow-pubsubshard-when-down", "", "yes", "cluster-allow-reads-when-down", "", "no",
+		"cluster-allow-replica-migration", "", "yes", "cluster-require-full-coverage", "", "yes",
+		"cluster-replica-no-failover", "cluster-slave-no-failover", "no",
+		"disable-thp", "", "yes", "io-threads-do-reads", "", "no", "jemalloc-bg-thread", "", "yes",
+		"no-appendfsync-on-rewrite", "", "no", "replica-ignore-disk-write-errors", "", "no", "set-proc-title", "", "yes",
+		"tls-prefer-server-ciphers", "", "no", "tls-session-caching", "", "yes")
+	add(isInt,
+		"acllog-max-len", "", "128", "active-defrag-cycle-max", "", "25", "active-defrag-cycle-min", "", "1",
+		"active-defrag-max-scan-fields", "", "1000", "active-defrag-threshold-lower", "", "10",
+		"active-defrag-threshold-upper", "", "100", "auto-aof-rewrite-percentage", "", "100",
+		"busy-reply-threshold", "lua-time-limit", "5000",
+		"cluster-announce-bus-port", "", "0", "cluster-announce-port", "", "0", "cluster-announce-tls-port", "", "0",
+		"cluster-migration-barrier", "", "1", "cluster-node-timeout", "", "15000", "cluster-port", "", "0",
+		"cluster-replica-validity-factor", "cluster-slave-validity-factor", "10",
+		"hash-max-listpack-entries", "hash-max-ziplist-entries", "512",
+		"hash-max-listpack-value", "hash-max-ziplist-value", "64", "hll-sparse-max-bytes", "", "3000",
+		"list-compress-depth", "", "0", "list-max-listpack-size", "list-max-ziplist-size", "-2",
+		"set-max-intset-entries", "", "512", "set-max-listpack-entries", "", "128", "set-max-listpack-value", "", "64",
+		"stream-node-max-entries", "", "100", "tls-session-cache-size", "", "20480", "tls-session-cache-timeout", "", "300",
+		"tracking-table-max-keys", "", "1000000",
+		"zset-max-listpack-entries", "zset-max-ziplist-entries", "128", "zset-max-listpack-value", "zset-max-ziplist-value", "64")
+	add(isMemory,
+		"active-defrag-ignore-bytes", "", "104857600", "auto-aof-rewrite-min-size", "", "67108864",
+		"cluster-link-sendbuf-limit", "", "0", "stream-node-max-bytes", "", "4096")
+	add(isOneOf("always", "everysec", "no"), "appendfsync", "", "everysec")
+	add(isOneOf("allchannels", "resetchannels"), "acl-pubsub-default", "", "resetchannels")
+	add(isOneOf("yes", "no", "clients"), "sanitize-dump-payload", "", "no")
+	add(isOneOf("ignore", "panic", "panic-on-replicas"), "propagation-error-behavior", "", "ignore")
+	add(isOneOf("no", "yes", "relative", "absolute"), "oom-score-adj", "", "no")
+	add(nil,
+		"aof_rewrite_cpulist", "", "", "bgsave_cpulist", "", "", "bio_cpulist", "", "", "server_cpulist", "", "",
+		"appenddirname", "", "appendonlydir", "appendfilename", "", "appendonly.aof",
+		"cluster-announce-hostname", "", "", "cluster-announce-ip", "", "", "cluster-config-file", "", "nodes.conf",
+		"cluster-preferred-endpoint-type", "", "ip", "ignore-warnings", "", "", "oom-score-adj-values", "", "0 200 800",
+		"proc-title-template", "", "{title} {listen-addr} {server-mode}", "syslog-facility", "", "local0", "syslog-ident", "", "redis",
+		"tls-auth-clients", "", "yes", "tls-ca-cert-dir", "", "", "tls-ca-cert-file", "", "", "tls-cert-file", "", "",
+		"tls-ciphers", "", "", "tls-ciphersuites", "", "", "tls-client-cert-file", "", "", "tls-client-key-file", "", "",
+		"tls-client-key-file-pass", "", "", "tls-dh-params-file", "", "", "tls-key-file", "", "", "tls-key-file-pass", "", "",
+		"tls-protocols", "", "", "dual-channel-replication-enabled", "", "no")
+	return all
+}
+
+// unsupportedDirectives ask for features that do not exist here. They are
+// refused by name, except at the value that does not ask.
+func unsupportedDirectives() []directive {
+	return []directive{
+		unsupported("aclfile", "", "there is one user, default, with the password of requirepass"),
+		unsupported("appendonly", "no", "there is no append-only file; use save and replication for durability"),
+		unsupported("cluster-enabled", "no", "keys are not sharded over servers"),
+		unsupported("io-threads", "1", "one thread executes and serves"),
+		unsupported("loadmodule", "", "modules can not be loaded"),
+		unsupported("maxmemory-clients", "0", "clients are not evicted; use client-output-buffer-limit"),
+		unsupported("notify-keyspace-events", "", "there is no publish/subscribe"),
+		unsupported("rename-command", "", "commands can not be renamed"),
+		unsupported("syslog-enabled", "no", "write the log to standard output or a logfile"),
+		unsupported("tls-cluster", "no", "connections are not encrypted"),
+		unsupported("tls-port", "0", "connections are not encrypted"),
+		unsupported("tls-replication", "no", "connections are not encrypted"),
+		unsupported("user", "", "there is one user, default, with the password of requirepass"),
+	}
+}

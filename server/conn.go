@@ -1,0 +1,402 @@
+package server
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/resp"
+)
+
+const (
+	readChunk = 32 << 10 // bytes taken from a socket per event, so that no client starves the others
+	// keepOut is how much of a reply buffer a connection keeps between replies.
+	keepOut = 16 << 10
+	// keepIn likewise for what it received.
+	keepIn = 32 << 10
+)
+
+// connFlags is what is special about a connection.
+type connFlags uint32
+
+const (
+	flagClosed          connFlags = 1 << iota // gone; nothing may be done with it any more
+	flagCloseAfterReply                       // read no more, close when out is empty
+	flagCloseNow                              // close at the end of this batch, without writing
+	flagPendingWrite                          // is in s.pendingWrites
+	flagPrimary                               // the stream of our primary: no replies, no gates
+	flagReplica                               // a replica; its output comes from its feed
+	flagMonitor
+	flagMulti     // between MULTI and EXEC
+	flagDirtyExec // a command could not be queued: EXEC fails
+	flagDirtyCAS  // a watched key was touched: EXEC does nothing
+	flagAuthenticated
+	flagPaused        // waits for the end of CLIENT PAUSE
+	flagReplyOff      // CLIENT REPLY OFF
+	flagReplySkip     // CLIENT REPLY SKIP: the reply of this command
+	flagReplySkipNext // set by SKIP itself, for the next command
+	flagNoEvict
+	flagNoTouch
+	flagReadonly
+	flagWrote       // has executed a write in this batch
+	flagUnix        // came in by the Unix socket
+	flagReadStopped // EPOLLIN is off
+)
+
+// conn is one client. The reactor owns it.
+type conn struct {
+	fd    int
+	id    int64
+	flags connFlags
+
+	parser resp.Parser
+	in     []byte // received and not consumed; nil when there is nothing
+	out    resp.Writer
+	sent   int // out.Buf[:sent] is written
+
+	db        int
+	user      string
+	name      string
+	libName   string
+	libVer    string
+	peer      string // address:port, or the socket's path and :0
+	local     string
+	created   int64 // unix ms
+	lastUsed  int64 // unix ms of the last received byte
+	softSince int64 // unix ms since when out is above the soft limit; 0: it is not
+	lastCmd   *command.Spec
+	commands  int64
+	argBytes  int // of the request under way, for CLIENT LIST
+
+	tx      *transaction // MULTI's queue and WATCH's keys; nil when unused
+	blocked *blocking    // waits for something (WAIT, pause); nil when not
+
+	replica     *feed // its side of replication, when this is a replica
+	writeOffset int64 // of the stream after its last write, for WAIT
+}
+
+// blocking is why a connection waits, and what to do about it.
+type blocking struct {
+	kind    string // for CLIENT LIST and messages, e.g. "wait"
+	timer   *timer // the time-out, or nil
+	unblock func(reason unblockReason)
+}
+
+// unblockReason says who ends a wait.
+type unblockReason uint8
+
+const (
+	unblockTimeout unblockReason = iota // CLIENT UNBLOCK id TIMEOUT, or the time is over
+	unblockError                        // CLIENT UNBLOCK id ERROR
+	unblockClosed                       // the connection is being closed: reply nothing
+	unblockDemoted                      // the server's role has changed
+)
+
+func (c *conn) has(f connFlags) bool { return c.flags&f != 0 }
+
+// readable takes what has arrived and executes it.
+func (c *conn) readable(s *Server) {
+	if c.has(flagReadStopped) {
+		// Only an error or a hang-up is reported without having been asked for.
+		s.closeConn(c)
+		return
+	}
+	buf := s.readBuf
+	have := len(c.in)
+	if have > 0 {
+		buf = c.roomToRead()
+	}
+	n, errno := rawRead(c.fd, buf[have:cap(buf)][:c.readSize(cap(buf)-have)])
+	if n <= 0 || errno != 0 {
+		if errno == syscall.EAGAIN {
+			return
+		}
+		s.closeConn(c)
+		return
+	}
+	s.stats.netInput += int64(n)
+	s.stats.reads++
+	s.cmdClock = s.clock.elapsed()
+	c.lastUsed = s.clock.unixMs
+	data := buf[:have+n]
+	s.consume(c, data, have > 0)
+}
+
+// readSize limits one read: more than a chunk only for a large argument, which
+// would otherwise take a turn of the loop per chunk.
+func (c *conn) readSize(room int) int {
+	if c.parser.Need() > 0 {
+		return min(room, 1<<20)
+	}
+	return min(room, readChunk)
+}
+
+// roomToRead returns c.in with room behind it: for all of a large argument that
+// has been announced, so that its bytes are moved at most once.
+func (c *conn) roomToRead() []byte {
+	want := max(len(c.in)+readChunk/2, c.parser.Need())
+	if cap(c.in) < want {
+		// Doubling keeps many small reads linear, too.
+		grown := make([]byte, len(c.in), max(want, min(2*cap(c.in), cap(c.in)+(1<<20))))
+		copy(grown, c.in)
+		c.in = grown
+	}
+	return c.in
+}
+
+// consume executes the requests in data and keeps the rest. owned says that
+// data is c.in with more bytes behind it, otherwise it is the shared buffer.
+func (s *Server) consume(c *conn, data []byte, owned bool) {
+	used := s.execute(c, data)
+	if c.has(flagClosed) {
+		return
+	}
+	rest := data[used:]
+	switch {
+	case len(rest) == 0:
+		if cap(c.in) > keepIn {
+			c.in = nil
+		} else {
+			c.in = c.in[:0]
+		}
+	case owned && used == 0:
+		c.in = data
+	case owned:
+		c.in = c.in[:copy(c.in[:cap(c.in)], rest)]
+	default:
+		c.in = append(make([]byte, 0, max(len(rest), min(c.parser.Need(), 1<<20))), rest...)
+	}
+	if int64(len(c.in)) > s.config.ClientQueryBuffer && !c.has(flagPrimary) {
+		s.stats.queryLimitHits++
+		s.log.Warningf("Closing client that reached max query buffer length: %s", s.clientLine(c))
+		s.closeConn(c)
+	}
+}
+
+// resume goes on with what was received while the connection had to wait.
+func (s *Server) resume(c *conn) {
+	if c.has(flagClosed) {
+		return
+	}
+	s.readOn(c)
+	if len(c.in) > 0 {
+		s.consume(c, c.in, true)
+	}
+}
+
+// readOff stops reading from c; the kernel's buffer then holds the sender back.
+func (s *Server) readOff(c *conn) {
+	if !c.has(flagReadStopped | flagClosed) {
+		c.flags |= flagReadStopped
+		s.connEvents(c)
+	}
+}
+
+func (s *Server) readOn(c *conn) {
+	if c.has(flagReadStopped) && !c.has(flagCloseAfterReply) {
+		c.flags &^= flagReadStopped
+		s.connEvents(c)
+	}
+}
+
+func (s *Server) connEvents(c *conn) {
+	var events uint32
+	if !c.has(flagReadStopped) {
+		events = syscall.EPOLLIN
+	}
+	if len(c.out.Buf) > c.sent && !c.has(flagPendingWrite) {
+		events |= syscall.EPOLLOUT
+	}
+	if err := s.updateEvents(c.fd, events); err != nil {
+		s.closeConn(c)
+	}
+}
+
+// execute runs the complete requests at the front of data and returns how many
+// bytes they were.
+func (s *Server) execute(c *conn, data []byte) (used int) {
+	for used < len(data) {
+		args, n, err := c.parser.Next(data[used:])
+		if err != nil {
+			s.protocolError(c, err, data[used:])
+			return len(data)
+		}
+		if n == 0 {
+			return used
+		}
+		if len(args) > 0 {
+			if !s.request(c, args) {
+				return used // it has to wait: the same bytes again later
+			}
+			if c.has(flagClosed) {
+				return len(data)
+			}
+			if c.has(flagCloseAfterReply | flagCloseNow) {
+				return len(data)
+			}
+		}
+		used += n
+		if c.blocked != nil || c.has(flagPaused) {
+			return used
+		}
+	}
+	return used
+}
+
+func (s *Server) protocolError(c *conn, err error, data []byte) {
+	var pe resp.ProtocolError
+	if !errors.As(err, &pe) {
+		panic("the parser only returns protocol errors: " + err.Error())
+	}
+	s.stats.protocolErrors++
+	s.log.Verbosef("Protocol error (%s) from client: %s. Query buffer begins with: %q",
+		string(pe), s.clientLine(c), data[:min(len(data), 128)])
+	c.out.Error("ERR " + pe.Error())
+	s.wantWrite(c)
+	s.closeAfterReply(c)
+}
+
+// wantWrite makes sure that c's replies are written at the end of the batch.
+func (s *Server) wantWrite(c *conn) {
+	if c.flags&(flagPendingWrite|flagClosed) == 0 {
+		c.flags |= flagPendingWrite
+		s.pendingWrites = append(s.pendingWrites, c)
+	}
+}
+
+// closeAfterReply reads nothing more from c and closes it when all is written.
+func (s *Server) closeAfterReply(c *conn) {
+	c.flags |= flagCloseAfterReply
+	s.readOff(c)
+	s.wantWrite(c)
+}
+
+// writePending writes the replies of the batch.
+func (s *Server) writePending() {
+	for i := 0; i < len(s.pendingWrites); i++ {
+		c := s.pendingWrites[i]
+		s.pendingWrites[i] = nil
+		if c == nil || c.has(flagClosed) {
+			continue
+		}
+		c.flags &^= flagPendingWrite
+		if c.has(flagCloseNow) {
+			s.closeConn(c)
+			continue
+		}
+		c.writable(s)
+	}
+	s.pendingWrites = s.pendingWrites[:0]
+}
+
+// writable writes what is waiting, and learns of more room when not all fits.
+func (c *conn) writable(s *Server) {
+	if c.sent < len(c.out.Buf) {
+		n, errno := rawWrite(c.fd, c.out.Buf[c.sent:])
+		if errno != 0 && errno != syscall.EAGAIN {
+			s.closeConn(c)
+			return
+		}
+		if n > 0 && errno == 0 {
+			c.sent += n
+			s.stats.netOutput += int64(n)
+			s.stats.writes++
+		}
+		if c.sent < len(c.out.Buf) {
+			s.connEvents(c)
+			return
+		}
+	}
+	c.sent = 0
+	if cap(c.out.Buf) > keepOut {
+		c.out.Buf = nil
+	} else {
+		c.out.Buf = c.out.Buf[:0]
+	}
+	c.softSince = 0
+	if s.fds[c.fd].events&syscall.EPOLLOUT != 0 {
+		s.connEvents(c)
+	}
+	if c.has(flagCloseAfterReply) {
+		s.closeConn(c)
+	}
+}
+
+// waiting is how many bytes of replies are not written yet.
+func (c *conn) waiting() int { return len(c.out.Buf) - c.sent }
+
+// closeConn ends a connection at once. Closing it twice is harmless.
+func (s *Server) closeConn(c *conn) {
+	if c.has(flagClosed) {
+		return
+	}
+	if c.blocked != nil {
+		s.unblock(c, unblockClosed)
+	}
+	c.flags |= flagClosed
+	s.endTransaction(c)
+	s.unwatchAll(c)
+	s.monitors.remove(c)
+	delete(s.paused, c)
+	if c.fd >= 0 {
+		s.unwatchFD(c.fd)
+		closeFD(c.fd)
+		delete(s.conns, c.id)
+		s.log.Debugf("Client closed connection %s", c.peer)
+	}
+	if c.replica != nil {
+		s.replicaClosed(c)
+	}
+	c.in, c.out.Buf, c.sent = nil, nil, 0
+}
+
+// detachForReplication turns c into a replica's connection: what it sends is
+// still parsed and executed (REPLCONF ACK), its output comes from elsewhere.
+// writable is called when the socket has room; setFeedWritable asks for it.
+func (s *Server) detachForReplication(c *conn) {
+	c.flags |= flagReplica
+	s.endTransaction(c)
+	s.unwatchAll(c)
+}
+
+// blockConn makes c wait: nothing more of what it sends is executed until
+// unblock. fn is called exactly once, with the reason, when the wait ends from
+// outside (time-out, CLIENT UNBLOCK, close); after it, or instead of it, call
+// unblocked.
+func (s *Server) blockConn(c *conn, kind string, t *timer, fn func(unblockReason)) {
+	c.blocked = &blocking{kind: kind, timer: t, unblock: fn}
+	s.stats.blocked++
+}
+
+// unblock ends c's wait for the given reason.
+func (s *Server) unblock(c *conn, why unblockReason) {
+	b := c.blocked
+	if b == nil {
+		return
+	}
+	c.blocked = nil
+	b.timer.stop()
+	s.stats.blocked--
+	b.unblock(why)
+	if why != unblockClosed {
+		s.wantWrite(c)
+		s.resumeLater(c)
+	}
+}
+
+// unblocked ends c's wait because what it waited for has happened; the caller
+// has appended the reply.
+func (s *Server) unblocked(c *conn) {
+	if b := c.blocked; b != nil {
+		c.blocked = nil
+		b.timer.stop()
+		s.stats.blocked--
+		s.wantWrite(c)
+		s.resumeLater(c)
+	}
+}
+
+// resumeLater executes what c has sent meanwhile in the next turn of the loop.
+func (s *Server) resumeLater(c *conn) {
+	s.after(0, func() { s.resume(c) })
+}

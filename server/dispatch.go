@@ -1,0 +1,214 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lockstep-db/lockstep/server/command"
+)
+
+// Refusals, as Redis spells them.
+const (
+	errLoading     command.ReplyError = "LOADING Redis is loading the dataset in memory"
+	errMasterDown  command.ReplyError = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+	errNoReplicas  command.ReplyError = "NOREPLICAS Not enough good replicas to write."
+	errNestedMulti command.ReplyError = "ERR MULTI calls can not be nested"
+	errNotInMulti  command.ReplyError = "ERR Command not allowed inside a transaction"
+	errMisconf     command.ReplyError = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. " +
+		"Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). " +
+		"Please check the Redis logs for details about the RDB error."
+	errDebugOff command.ReplyError = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+)
+
+// request takes one request through the gates to its command. It returns false
+// when the connection has to wait and the same request must be presented again.
+func (s *Server) request(c *conn, args [][]byte) bool {
+	spec, err := s.commands.Lookup(args)
+	if err != nil {
+		s.reject(c, spec, asReply(err))
+		return true
+	}
+	c.lastCmd = spec
+	if refusal := s.gate(c, spec, args); refusal != "" {
+		s.reject(c, spec, refusal)
+		return true
+	}
+	if s.pause.active && s.mustPause(c, spec) {
+		s.holdBack(c)
+		return false
+	}
+	if c.has(flagMulti) && queues(spec) {
+		s.enqueue(c, spec, args)
+		return true
+	}
+	call := &s.call1
+	call.Args, call.DBIndex = args, c.db
+	s.run(c, call, spec)
+	return true
+}
+
+func asReply(err error) command.ReplyError {
+	var re command.ReplyError
+	if errors.As(err, &re) {
+		return re
+	}
+	return command.ReplyError("ERR " + err.Error())
+}
+
+// gate says why a command may not run now; "" when it may. The order is that of
+// Redis, because clients see which reason comes first.
+func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyError {
+	if c.flags&(flagPrimary|flagAuthenticated) == 0 && !spec.Has(command.NoAuth) {
+		return command.ErrNoAuth
+	}
+	if c.has(flagPrimary) {
+		return ""
+	}
+	flags := spec.Flags
+	if c.tx != nil && spec == s.stats.exec {
+		flags |= c.tx.flags
+	}
+	if flags&command.Write != 0 {
+		if refusal := s.writeGate(); refusal != "" {
+			return refusal
+		}
+	}
+	if s.loading && flags&command.Loading == 0 {
+		return errLoading
+	}
+	if s.repl.stale && flags&command.Stale == 0 && !s.config.ReplicaServeStaleData {
+		return errMasterDown
+	}
+	if c.has(flagMulti) && flags&command.NoMulti != 0 {
+		return errNotInMulti
+	}
+	if spec == s.stats.debug && !s.debugAllowed(c) {
+		return errDebugOff
+	}
+	return ""
+}
+
+// writeGate says why the server takes no writes from clients.
+func (s *Server) writeGate() command.ReplyError {
+	if s.config.Managed {
+		if refusal := s.managedRefusal(); refusal != "" {
+			return refusal
+		}
+	} else if s.isReplica() {
+		if s.config.ReplicaReadOnly {
+			return command.ErrReadOnly
+		}
+		return ""
+	}
+	if s.saving.failed && s.config.StopWritesOnBgsaveError && len(s.config.Save) > 0 {
+		return errMisconf
+	}
+	if n := s.config.MinReplicasToWrite; n > 0 && s.config.MinReplicasMaxLag > 0 && s.goodReplicas() < n {
+		return errNoReplicas
+	}
+	return ""
+}
+
+// run executes a command on a call whose arguments and database are set.
+func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
+	call.Out = &c.out
+	call.DB = s.keyspace.DB(call.DBIndex)
+	call.Now = s.clock.unixMs
+	call.Session = c
+	call.FromPrimary = c.has(flagPrimary)
+	call.NoTouch = c.has(flagNoTouch)
+	call.Expiry = s.expiryFor(c)
+	if len(s.monitors) > 0 && call == &s.call1 {
+		s.feedMonitors(c, spec, call.Args)
+	}
+	before := len(c.out.Buf)
+	previous := s.current
+	s.current = c
+	s.commands.Execute(call, spec)
+	s.current = previous
+	s.finish(c, call, spec, before)
+}
+
+func (s *Server) expiryFor(c *conn) command.ExpiryMode {
+	switch {
+	case c.has(flagPrimary):
+		return command.ExpireIgnore
+	case s.repl.hideExpired || s.pause.active:
+		return command.ExpireHide
+	}
+	return command.ExpireDelete
+}
+
+// finish accounts for a command that has run and decides about its reply.
+func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before int) {
+	now := s.clock.elapsed()
+	took := now - s.cmdClock
+	s.cmdClock = now
+	s.stats.ran(spec.ID(), took, call.Failed)
+	if call.Failed {
+		s.stats.countError(c.out.Buf[min(before, len(c.out.Buf)):])
+	}
+	if took >= s.slowlog.threshold {
+		s.slow(c, call, spec, took)
+	}
+	c.commands++
+	if spec.Flags&command.Write != 0 && c.flags&(flagWrote|flagPrimary) == 0 && s.config.Managed {
+		c.flags |= flagWrote
+		s.wrote = append(s.wrote, c)
+	}
+	if call != &s.call1 {
+		return // EXEC decides about the reply of the whole
+	}
+	s.settleReply(c, before)
+}
+
+// settleReply drops a reply that must not be sent, or has it written.
+func (s *Server) settleReply(c *conn, before int) {
+	if c.flags&(flagReplyOff|flagReplySkip|flagReplySkipNext|flagPrimary|flagReplica) != 0 {
+		if before <= len(c.out.Buf) {
+			c.out.Buf = c.out.Buf[:before]
+		}
+		c.flags &^= flagReplySkip
+		if c.has(flagReplySkipNext) {
+			c.flags = c.flags&^flagReplySkipNext | flagReplySkip
+		}
+		return
+	}
+	if len(c.out.Buf) > c.sent {
+		s.wantWrite(c)
+		if len(c.out.Buf)-c.sent > outputCheck {
+			s.checkOutputLimit(c)
+		}
+	}
+}
+
+// outputCheck is below every sensible output limit, so that short replies need
+// no look at the limits.
+const outputCheck = 64 << 10
+
+// reject answers a request that does not run.
+func (s *Server) reject(c *conn, spec *command.Spec, why command.ReplyError) {
+	before := len(c.out.Buf)
+	if spec != nil {
+		s.stats.rejectedCalls(spec.ID())
+		if spec == s.stats.exec {
+			why = command.ReplyError(fmt.Sprintf("EXECABORT Transaction discarded because of: %s", trimCode(why)))
+			s.endTransaction(c)
+		}
+	}
+	if c.has(flagMulti) {
+		c.flags |= flagDirtyExec
+	}
+	c.out.Error(string(why))
+	s.stats.countError(c.out.Buf[before:])
+	s.settleReply(c, before)
+}
+
+// trimCode removes "ERR " from the front of an error; other codes say
+// something and stay.
+func trimCode(e command.ReplyError) string {
+	if len(e) > 4 && e[:4] == "ERR " {
+		return string(e[4:])
+	}
+	return string(e)
+}

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+// The active expiry cycle finds keys whose time is over without anybody asking
+// for them: it samples keys that have a time, deletes those that are due, and
+// goes on in the same database for as long as many of the sample were.
+
+const (
+	expireSample    = 20               // keys per round at effort 1, a quarter more per step of effort
+	expireStale     = 10               // percent of a sample that may be due before another round is worth it
+	expireShare     = 25               // percent of the time that the slow cycle may take
+	expireFastLimit = time.Millisecond // for one fast cycle
+)
+
+// expireCycle is the state between cycles.
+type expireCycle struct {
+	off      bool // DEBUG SET-ACTIVE-EXPIRE 0
+	nextDB   int
+	cut      bool // the last cycle ended for lack of time
+	lastFast time.Duration
+	due      [][]byte // keys of one sample, reused
+	arena    []byte
+
+	timeCapReached int64
+	cycles         int64
+	spent          time.Duration
+	stalePercent   float64 // running estimate of how many keys with a time are due
+}
+
+// slow runs from the cron with a share of its interval.
+func (e *expireCycle) slow(s *Server) {
+	effort := s.config.ActiveExpireEffort - 1
+	share := expireShare + 2*effort
+	e.run(s, time.Second/time.Duration(max(1, s.config.Hz))*time.Duration(share)/100)
+}
+
+// fast runs between batches when the last cycle left work behind, so that many
+// keys that expire together do not pile up.
+func (e *expireCycle) fast(s *Server) {
+	now := s.clock.elapsed()
+	if !e.cut || now-e.lastFast < 2*expireFastLimit {
+		return
+	}
+	e.lastFast = now
+	e.run(s, expireFastLimit+expireFastLimit/4*time.Duration(s.config.ActiveExpireEffort-1))
+}
+
+func (e *expireCycle) run(s *Server, budget time.Duration) {
+	// Only a primary that may change its data expires on its own.
+	if e.off || s.loading || s.pause.active || s.repl.hideExpired || !s.mayExpire() {
+		return
+	}
+	start := s.clock.elapsed()
+	defer func() { e.spent += s.clock.elapsed() - start }()
+	e.cut = false
+	e.cycles++
+	sampled, due := 0, 0
+	for range s.keyspace.Databases() {
+		db := s.keyspace.DB(e.nextDB)
+		e.nextDB = (e.nextDB + 1) % s.keyspace.Databases()
+		for db.VolatileLen() > 0 {
+			n, d := e.round(s, db)
+			sampled, due = sampled+n, due+d
+			if s.clock.elapsed()-start > budget {
+				e.cut = true
+				e.timeCapReached++
+				e.nextDB = db.Index() // go on here the next time
+				e.estimate(sampled, due)
+				return
+			}
+			if n == 0 || d*100 <= n*(expireStale-(s.config.ActiveExpireEffort-1)) {
+				break
+			}
+		}
+	}
+	e.estimate(sampled, due)
+}
+
+func (e *expireCycle) estimate(sampled, due int) {
+	now := 0.0
+	if sampled > 0 {
+		now = float64(due) / float64(sampled)
+	}
+	e.stalePercent = now*0.05 + e.stalePercent*0.95
+}
+
+// round samples one database once.
+func (e *expireCycle) round(s *Server, db *store.DB) (sampled, due int) {
+	e.due, e.arena = e.due[:0], e.arena[:0]
+	n := expireSample + expireSample/4*(s.config.ActiveExpireEffort-1)
+	now := s.clock.unixMs
+	sampled = db.SampleVolatile(s.env.Rand(), n, func(entry store.Entry) {
+		at, volatile := entry.ExpireAt()
+		if !volatile || at > now {
+			return
+		}
+		from := len(e.arena)
+		e.arena = append(e.arena, entry.Key()...)
+		e.due = append(e.due, e.arena[from:len(e.arena):len(e.arena)])
+	})
+	for _, key := range e.due {
+		s.expire(db, key)
+	}
+	return sampled, len(e.due)
+}
+
+// expire deletes a key whose time is over, and has replicas do the same.
+func (s *Server) expire(db *store.DB, key []byte) {
+	if s.env.Touched != nil {
+		s.env.Touched(db.Index(), key)
+	}
+	db.Delete(key)
+	s.env.Stats.Expired++
+	s.effects.Effect(db.Index(), [][]byte{delWord, key})
+}
+
+var delWord = []byte("DEL")

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// memoryPeak follows how much memory is in use.
+type memoryPeak struct {
+	peak     int64
+	peakAt   int64 // unix seconds
+	startup  int64 // in use when the server had started
+	resident int64
+	sampled  time.Duration
+}
+
+// residentEvery bounds how often the kernel is asked: it has to add up pages.
+const residentEvery = time.Second
+
+func (m *memoryPeak) sample(s *Server) {
+	now := s.clock.elapsed()
+	if m.sampled != 0 && now-m.sampled < residentEvery {
+		return
+	}
+	m.sampled = now
+	m.resident = residentMemory()
+	used := s.usedMemory()
+	if m.startup == 0 {
+		m.startup = used
+	}
+	if used > m.peak {
+		m.peak, m.peakAt = used, s.clock.unix
+	}
+}
+
+// usedMemory is what data, connections and the log need, in bytes. It takes a
+// time that grows with the number of connections only.
+func (s *Server) usedMemory() int64 {
+	return int64(s.keyspace.MemoryStats().Used()) + s.clientMemory() + s.logMemory() + baseMemory
+}
+
+// baseMemory stands for what the process needs without data: code, tables, the
+// runtime.
+const baseMemory = 1 << 20
+
+func (s *Server) clientMemory() int64 {
+	n := int64(0)
+	for _, c := range s.conns {
+		n += int64(c.memory())
+	}
+	return n
+}
+
+func (s *Server) infoMemory(b *infoBuilder) {
+	s.memory.sampled = 0
+	s.memory.sample(s)
+	store := s.keyspace.MemoryStats()
+	var heap runtime.MemStats
+	runtime.ReadMemStats(&heap)
+	m := &s.memory
+	used, data := s.usedMemory(), int64(store.Used())
+	overhead := used - int64(store.Entries)
+	b.section("Memory")
+	memoryField(b, "used_memory", used)
+	memoryField(b, "used_memory_rss", m.resident)
+	memoryField(b, "used_memory_peak", m.peak)
+	b.fieldf("used_memory_peak_perc", "%.2f%%", percent(used, m.peak))
+	b.field("used_memory_overhead", overhead)
+	b.field("used_memory_startup", m.startup)
+	b.field("used_memory_dataset", used-overhead)
+	b.fieldf("used_memory_dataset_perc", "%.2f%%", percent(used-overhead, used-m.startup))
+	b.field("allocator_allocated", data)
+	b.field("allocator_active", store.Reserved)
+	b.field("allocator_resident", store.Reserved)
+	memoryField(b, "total_system_memory", systemMemory())
+	b.field("used_memory_lua", 0)
+	b.field("used_memory_vm_eval", 0)
+	b.field("used_memory_lua_human", "0B")
+	b.field("used_memory_scripts_eval", 0)
+	b.field("number_of_cached_scripts", 0)
+	b.field("number_of_functions", 0)
+	b.field("number_of_libraries", 0)
+	b.field("used_memory_vm_functions", 0)
+	b.field("used_memory_vm_total", 0)
+	b.field("used_memory_vm_total_human", "0B")
+	b.field("used_memory_functions", 0)
+	b.field("used_memory_scripts", 0)
+	b.field("used_memory_scripts_human", "0B")
+	memoryField(b, "maxmemory", s.config.Maxmemory)
+	b.field("maxmemory_policy", s.config.MaxmemoryPolicy)
+	b.fieldf("allocator_frag_ratio", "%.2f", ratio(int64(store.Reserved), data))
+	b.field("allocator_frag_bytes", store.Free)
+	b.fieldf("allocator_rss_ratio", "%.2f", 1.0)
+	b.field("allocator_rss_bytes", 0)
+	b.fieldf("rss_overhead_ratio", "%.2f", ratio(m.resident, int64(store.Reserved)))
+	b.field("rss_overhead_bytes", m.resident-int64(store.Reserved))
+	b.fieldf("mem_fragmentation_ratio", "%.2f", ratio(m.resident, used))
+	b.field("mem_fragmentation_bytes", m.resident-used)
+	b.field("mem_not_counted_for_evict", s.logMemory())
+	b.field("mem_replication_backlog", s.logMemory())
+	b.field("mem_total_replication_buffers", s.logMemory())
+	b.field("mem_clients_slaves", 0)
+	b.field("mem_clients_normal", s.clientMemory())
+	b.field("mem_cluster_links", 0)
+	b.field("mem_aof_buffer", 0)
+	b.field("mem_allocator", "lockstep-slab")
+	b.field("active_defrag_running", 0)
+	b.field("lazyfree_pending_objects", store.Detached)
+	b.field("lazyfreed_objects", 0)
+	b.field("go_heap_bytes", heap.HeapAlloc-uint64(len(s.ballast)))
+	b.field("go_gc_cycles", heap.NumGC)
+	b.field("go_gc_pause_total_usec", heap.PauseTotalNs/1000)
+}
+
+// memoryField adds a size in bytes and once more for people.
+func memoryField(b *infoBuilder, name string, n int64) {
+	b.field(name, n)
+	b.field(name+"_human", humanBytes(n))
+}
+
+func humanBytes(n int64) string {
+	switch f := float64(n); {
+	case n < 1<<10:
+		return fmt.Sprintf("%dB", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.2fK", f/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.2fM", f/(1<<20))
+	case n < 1<<40:
+		return fmt.Sprintf("%.2fG", f/(1<<30))
+	default:
+		return fmt.Sprintf("%.2fT", f/(1<<40))
+	}
+}
+
+func ratio(a, b int64) float64 {
+	if b <= 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}
+
+func percent(a, b int64) float64 { return 100 * ratio(a, b) }

@@ -1,0 +1,182 @@
+package server
+
+import (
+	"sort"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/command"
+)
+
+// latencyMonitor keeps the events that took longer than
+// latency-monitor-threshold.
+type latencyMonitor struct {
+	events map[string]*latencySeries
+}
+
+// latencySamples is how many samples of one event are kept.
+const latencySamples = 160
+
+type latencySeries struct {
+	samples []latencySample // newest last
+	worst   int64           // milliseconds
+}
+
+type latencySample struct {
+	at int64 // unix seconds
+	ms int64
+}
+
+// spike records that an event took long, if it did.
+func (s *Server) spike(event string, took time.Duration) {
+	limit := s.config.LatencyMonitorThreshold
+	ms := took.Milliseconds()
+	if limit <= 0 || ms < limit {
+		return
+	}
+	l := &s.latency
+	if l.events == nil {
+		l.events = map[string]*latencySeries{}
+	}
+	series := l.events[event]
+	if series == nil {
+		series = &latencySeries{}
+		l.events[event] = series
+	}
+	series.worst = max(series.worst, ms)
+	if n := len(series.samples); n > 0 && series.samples[n-1].at == s.clock.unix {
+		series.samples[n-1].ms = max(series.samples[n-1].ms, ms)
+		return
+	}
+	series.samples = append(series.samples, latencySample{s.clock.unix, ms})
+	if over := len(series.samples) - latencySamples; over > 0 {
+		series.samples = append(series.samples[:0], series.samples[over:]...)
+	}
+}
+
+func (s *Server) latencySpec() *command.Spec {
+	flags := command.Admin | command.NoScript | command.Loading | command.Stale
+	sub := func(name string, arity int, since, summary string, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run,
+			Doc: command.Doc{Since: since, Summary: summary, Complexity: "O(1)"}}
+	}
+	return &command.Spec{Name: "latency", Arity: -2,
+		Doc: command.Doc{Group: "server", Since: "2.8.13", Summary: "A container for latency diagnostics commands.", Complexity: "Depends on subcommand."},
+		Subcommands: []*command.Spec{
+			sub("doctor", 2, "2.8.13", "Returns a human-readable latency analysis report.", s.cmdLatencyDoctor),
+			sub("graph", 3, "2.8.13", "Returns a latency graph for an event.", func(c *command.Call) {
+				c.Fail(command.ReplyError("ERR No samples available for event '" + string(c.Args[2]) + "'"))
+			}),
+			sub("history", 3, "2.8.13", "Returns timestamp-latency samples for an event.", s.cmdLatencyHistory),
+			sub("latest", 2, "2.8.13", "Returns the latest latency samples for all events.", s.cmdLatencyLatest),
+			sub("reset", -2, "2.8.13", "Resets the latency data for one or more events.", s.cmdLatencyReset),
+			sub("histogram", -2, "7.0.0", "Returns the cumulative distribution of latencies of a subset or all commands.", s.cmdLatencyHistogram),
+			helpSpec("latency", "2.8.13", command.Loading|command.Stale,
+				"DOCTOR", "    Return a human readable latency analysis report.",
+				"GRAPH <event>", "    Return an ASCII latency graph for the <event> class.",
+				"HISTORY <event>", "    Return time-latency samples for the <event> class.",
+				"LATEST", "    Return the latest latency samples for all events.",
+				"RESET [<event> ...]", "    Reset latency data of one or more <event> classes.",
+				"    (default: reset all data for all event classes)",
+				"HISTOGRAM [COMMAND ...]", "    Return a cumulative distribution of commands latencies in histogram format."),
+		}}
+}
+
+func (s *Server) cmdLatencyDoctor(call *command.Call) {
+	text := "No latency spike was seen. Monitoring is off as long as latency-monitor-threshold is 0; set it to the number of milliseconds that matter to you."
+	if len(s.latency.events) > 0 {
+		text = "Latency spikes were seen. LATENCY LATEST lists them by event; SLOWLOG GET shows slow commands."
+	}
+	call.Out.Verbatim("txt", text+"\n")
+}
+
+func (s *Server) cmdLatencyHistory(call *command.Call) {
+	series := s.latency.events[string(call.Args[2])]
+	if series == nil {
+		call.Out.Array(0)
+		return
+	}
+	call.Out.Array(len(series.samples))
+	for _, sample := range series.samples {
+		call.Out.Array(2)
+		call.Out.Int(sample.at)
+		call.Out.Int(sample.ms)
+	}
+}
+
+func (s *Server) cmdLatencyLatest(call *command.Call) {
+	names := make([]string, 0, len(s.latency.events))
+	for name := range s.latency.events {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	call.Out.Array(len(names))
+	for _, name := range names {
+		series := s.latency.events[name]
+		last := series.samples[len(series.samples)-1]
+		call.Out.Array(4)
+		call.Out.BulkString(name)
+		call.Out.Int(last.at)
+		call.Out.Int(last.ms)
+		call.Out.Int(series.worst)
+	}
+}
+
+func (s *Server) cmdLatencyReset(call *command.Call) {
+	n := 0
+	if len(call.Args) == 2 {
+		n = len(s.latency.events)
+		s.latency.events = nil
+	}
+	for _, name := range call.Args[2:] {
+		if _, known := s.latency.events[string(name)]; known {
+			delete(s.latency.events, string(name))
+			n++
+		}
+	}
+	call.Out.Int(int64(n))
+}
+
+func (s *Server) cmdLatencyHistogram(call *command.Call) {
+	type entry struct {
+		name string
+		hist *histogram
+	}
+	var entries []entry
+	s.eachCommandStat(func(name string, st *commandStat) {
+		wanted := len(call.Args) == 2
+		for _, arg := range call.Args[2:] {
+			wanted = wanted || foldIs(arg, name)
+		}
+		if wanted && st.hist != nil {
+			entries = append(entries, entry{name, st.hist})
+		}
+	})
+	call.Out.Map(len(entries))
+	for _, e := range entries {
+		call.Out.BulkString(e.name)
+		call.Out.Map(2)
+		call.Out.BulkString("calls")
+		call.Out.Int(e.hist.count)
+		call.Out.BulkString("histogram_usec")
+		e.hist.write(call)
+	}
+}
+
+// write tells how many calls took no longer than each power of two.
+func (h *histogram) write(call *command.Call) {
+	mark, n, seen := call.Out.Mark(), 0, int64(0)
+	bucket := 0
+	for us := int64(1); seen < h.count; us *= 2 {
+		before := seen
+		for bucket < len(h.bucket) && (upper(bucket) < time.Duration(us)*time.Microsecond || bucket == len(h.bucket)-1) {
+			seen += int64(h.bucket[bucket])
+			bucket++
+		}
+		if seen > before {
+			call.Out.Int(us)
+			call.Out.Int(seen)
+			n++
+		}
+	}
+	call.Out.InsertMap(mark, n)
+}

@@ -1,0 +1,262 @@
+package server
+
+import (
+	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+const (
+	errExecAbort      command.ReplyError = "EXECABORT Transaction discarded because of previous errors."
+	errExecNoMulti    command.ReplyError = "ERR EXEC without MULTI"
+	errDiscardNoMulti command.ReplyError = "ERR DISCARD without MULTI"
+	errWatchInMulti   command.ReplyError = "ERR WATCH inside MULTI is not allowed"
+)
+
+// transaction is what a connection has queued since MULTI.
+type transaction struct {
+	queue []queued
+	flags command.Flags // of all queued commands together
+	bytes int
+}
+
+type queued struct {
+	spec *command.Spec
+	args [][]byte
+}
+
+func (s *Server) transactionSpecs() []*command.Spec {
+	doc := func(since, summary, complexity string) command.Doc {
+		return command.Doc{Group: "transactions", Since: since, Summary: summary, Complexity: complexity}
+	}
+	open := command.NoScript | command.Loading | command.Stale | command.Fast | command.AllowBusy
+	specs := []*command.Spec{
+		{Name: "multi", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdMulti,
+			Doc: doc("1.2.0", "Starts a transaction.", "O(1)")},
+		{Name: "exec", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.SkipSlowlog,
+			Categories: command.CatTransaction, Run: s.cmdExec,
+			Doc: doc("1.2.0", "Executes all commands in a transaction.", "Depends on commands in the transaction")},
+		{Name: "discard", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdDiscard,
+			Doc: doc("2.0.0", "Discards a transaction.", "O(N), when N is the number of queued commands")},
+		{Name: "watch", Arity: -2, Flags: open, Categories: command.CatTransaction, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: s.cmdWatch,
+			Doc: doc("2.2.0", "Monitors changes to keys to determine the execution of a transaction.", "O(1) for every key.")},
+		{Name: "unwatch", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdUnwatch,
+			Doc: doc("2.2.0", "Forgets about watched keys of a transaction.", "O(1)")},
+	}
+	s.stats.exec = specs[1]
+	return specs
+}
+
+// queues says whether a command is put off until EXEC.
+func queues(spec *command.Spec) bool {
+	switch spec.Name {
+	case "exec", "discard", "multi", "watch", "quit", "reset":
+		return spec.Parent() != nil
+	}
+	return true
+}
+
+func (s *Server) enqueue(c *conn, spec *command.Spec, args [][]byte) {
+	size := 0
+	for _, a := range args {
+		size += len(a)
+	}
+	// One allocation for all bytes: the arguments alias the read buffer.
+	data := make([]byte, 0, size)
+	kept := make([][]byte, len(args))
+	for i, a := range args {
+		data = append(data, a...)
+		kept[i] = data[len(data)-len(a) : len(data) : len(data)]
+	}
+	c.tx.queue = append(c.tx.queue, queued{spec, kept})
+	c.tx.flags |= spec.Flags & command.Write
+	c.tx.bytes += size
+	before := len(c.out.Buf)
+	c.out.Simple("QUEUED")
+	s.settleReply(c, before)
+}
+
+func (s *Server) cmdMulti(call *command.Call) {
+	c := call.Session.(*conn)
+	if c.has(flagMulti) {
+		call.Fail(errNestedMulti)
+		return
+	}
+	c.flags |= flagMulti
+	c.tx = &transaction{}
+	call.Out.OK()
+}
+
+func (s *Server) cmdDiscard(call *command.Call) {
+	c := call.Session.(*conn)
+	if !c.has(flagMulti) {
+		call.Fail(errDiscardNoMulti)
+		return
+	}
+	s.endTransaction(c)
+	call.Out.OK()
+}
+
+// endTransaction forgets the queue and the watched keys.
+func (s *Server) endTransaction(c *conn) {
+	c.tx = nil
+	c.flags &^= flagMulti | flagDirtyExec | flagDirtyCAS
+	s.unwatchAll(c)
+}
+
+func (s *Server) cmdExec(call *command.Call) {
+	c := call.Session.(*conn)
+	switch {
+	case !c.has(flagMulti):
+		call.Fail(errExecNoMulti)
+		return
+	case c.has(flagDirtyExec):
+		s.endTransaction(c)
+		call.Fail(errExecAbort)
+		return
+	case c.has(flagDirtyCAS) || s.watch.anyExpired(s, c):
+		s.endTransaction(c)
+		call.Out.NullArray()
+		return
+	}
+	queue := c.tx.queue
+	// What the transaction itself touches is nobody's surprise.
+	s.unwatchAll(c)
+	call.Out.Array(len(queue))
+	// Commands look at flagMulti: nothing may block inside a transaction.
+	s.effects.Begin()
+	inner := &s.callTx
+	start := s.clock.elapsed()
+	s.cmdClock = start
+	for _, q := range queue {
+		inner.Args, inner.DBIndex = q.args, c.db
+		s.run(c, inner, q.spec)
+	}
+	s.cmdClock = start // EXEC's own time includes all of it
+	s.effects.End()
+	s.endTransaction(c)
+}
+
+func (s *Server) cmdWatch(call *command.Call) {
+	c := call.Session.(*conn)
+	if c.has(flagMulti) {
+		call.Fail(errWatchInMulti)
+		return
+	}
+	if !c.has(flagDirtyCAS) { // the transaction is lost already
+		for _, key := range call.Args[1:] {
+			s.watch.add(s, c, c.db, key)
+		}
+	}
+	call.Out.OK()
+}
+
+func (s *Server) cmdUnwatch(call *command.Call) {
+	c := call.Session.(*conn)
+	s.unwatchAll(c)
+	c.flags &^= flagDirtyCAS
+	call.Out.OK()
+}
+
+// watchTable knows who watches which key. It is consulted by commands only
+// while it is not empty.
+type watchTable struct {
+	byKey  map[watchedKey]map[*conn]struct{}
+	byConn map[*conn]map[watchedKey]bool // the value: was expired already when it was watched
+}
+
+type watchedKey struct {
+	db  int
+	key string
+}
+
+func (w *watchTable) add(s *Server, c *conn, db int, key []byte) {
+	if w.byKey == nil {
+		w.byKey = map[watchedKey]map[*conn]struct{}{}
+		w.byConn = map[*conn]map[watchedKey]bool{}
+	}
+	k := watchedKey{db, string(key)}
+	if _, known := w.byConn[c][k]; known {
+		return
+	}
+	if w.byKey[k] == nil {
+		w.byKey[k] = map[*conn]struct{}{}
+	}
+	w.byKey[k][c] = struct{}{}
+	if w.byConn[c] == nil {
+		w.byConn[c] = map[watchedKey]bool{}
+	}
+	w.byConn[c][k] = expired(s.keyspace.DB(db), key, s.clock.unixMs)
+	s.env.Touched = s.touched
+	s.env.Emptied = s.emptied
+	s.env.Swapped = s.swapped
+}
+
+func expired(db *store.DB, key []byte, now int64) bool {
+	e, ok := db.Find(key)
+	if !ok {
+		return false
+	}
+	at, volatile := e.ExpireAt()
+	return volatile && at <= now
+}
+
+// anyExpired says whether a key that c watches has run out since.
+func (w *watchTable) anyExpired(s *Server, c *conn) bool {
+	for k, before := range w.byConn[c] {
+		if !before && expired(s.keyspace.DB(k.db), []byte(k.key), s.clock.unixMs) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) unwatchAll(c *conn) {
+	w := &s.watch
+	keys, any := w.byConn[c]
+	if !any {
+		return
+	}
+	for k := range keys {
+		delete(w.byKey[k], c)
+		if len(w.byKey[k]) == 0 {
+			delete(w.byKey, k)
+		}
+	}
+	delete(w.byConn, c)
+	if len(w.byConn) == 0 {
+		s.env.Touched, s.env.Emptied, s.env.Swapped = nil, nil, nil
+	}
+}
+
+func (s *Server) touched(db int, key []byte) {
+	for c := range s.watch.byKey[watchedKey{db, string(key)}] {
+		c.flags |= flagDirtyCAS
+	}
+}
+
+// emptied is called before a database loses all its keys: those that exist are
+// touched, those that do not stay as they are.
+func (s *Server) emptied(db int) {
+	for k := range s.watch.byKey {
+		if k.db == db {
+			if _, exists := s.keyspace.DB(db).Find([]byte(k.key)); exists {
+				s.touched(db, []byte(k.key))
+			}
+		}
+	}
+}
+
+// swapped is called after two databases have traded places: a watched key that
+// exists in either is another one now.
+func (s *Server) swapped(a, b int) {
+	for k := range s.watch.byKey {
+		if k.db != a && k.db != b {
+			continue
+		}
+		_, inA := s.keyspace.DB(a).Find([]byte(k.key))
+		_, inB := s.keyspace.DB(b).Find([]byte(k.key))
+		if inA || inB {
+			s.touched(k.db, []byte(k.key))
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/command"
+)
+
+// pause is CLIENT PAUSE, and the pause of a handover: until it ends, writes (or
+// all commands) of clients wait, and nothing changes data on its own either.
+type pause struct {
+	active bool
+	all    bool
+	until  time.Duration // on clock.mono
+	timer  *timer
+}
+
+// pauseClients makes clients wait. A pause that is already in force is extended,
+// never shortened, and WRITE does not weaken ALL, as in Redis.
+func (s *Server) pauseClients(d time.Duration, all bool) {
+	p := &s.pause
+	until := s.clock.elapsed() + d
+	if p.active {
+		all = all || p.all
+		until = max(until, p.until)
+	}
+	p.timer.stop()
+	*p = pause{active: true, all: all, until: until}
+	p.timer = s.after(until-s.clock.elapsed(), s.unpauseClients)
+}
+
+// unpauseClients lets everybody go on.
+func (s *Server) unpauseClients() {
+	s.pause.timer.stop()
+	s.pause = pause{}
+	for c := range s.paused {
+		c.flags &^= flagPaused
+		s.resumeLater(c)
+	}
+	clear(s.paused)
+}
+
+// mustPause says whether a command has to wait for the end of the pause.
+func (s *Server) mustPause(c *conn, spec *command.Spec) bool {
+	if c.flags&(flagPrimary|flagReplica) != 0 {
+		return false
+	}
+	if s.pause.all {
+		// Whoever paused has to be able to end it.
+		return spec.Parent() == nil || spec.Parent().Name != "client"
+	}
+	if c.has(flagMulti) && queues(spec) {
+		return false // EXEC waits instead
+	}
+	flags := spec.Flags
+	if c.tx != nil && spec == s.stats.exec {
+		flags |= c.tx.flags
+	}
+	return flags&(command.Write|command.MayReplicate) != 0
+}
+
+// holdBack makes c wait with what it has sent.
+func (s *Server) holdBack(c *conn) {
+	c.flags |= flagPaused
+	s.paused[c] = struct{}{}
+	s.readOff(c)
+}

@@ -1,0 +1,275 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/config"
+	"github.com/lockstep-db/lockstep/server/resp"
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+// Options are what a Server is made from.
+type Options struct {
+	// Config is the server's from now on. nil means the defaults.
+	Config *config.Config
+	// Output receives the log when no logfile is configured; nil is standard
+	// output.
+	Output io.Writer
+	// EphemeralPort listens on a port that the kernel chooses when the
+	// configured port is 0.
+	EphemeralPort bool
+	// Embedded leaves the process alone (its limits, its collector, its working
+	// directory): the server is one of several, or part of a test.
+	Embedded bool
+}
+
+// Server is one replication server. New makes it, Run runs it once.
+type Server struct {
+	// Fixed.
+	runID     string // 40 hex digits, new at every start
+	started   time.Time
+	ephemeral bool
+	embedded  bool
+	log       *logger
+	commands  *command.Table
+	ready     chan struct{} // closed when clients are served
+	ended     chan struct{} // closed when the reactor has ended
+
+	// Shared, under its own lock.
+	mail mailbox
+
+	// Owned by the reactor from here on.
+	config    *config.Config
+	limits    resp.Limits
+	port      int
+	listeners []int
+	epfd      int
+	events    []syscall.EpollEvent
+	fds       []descriptor
+	timers    timerHeap
+	clock     clock
+	immediate bool // the next poll must not wait
+	stopped   bool // the loop ends after this turn
+	stopping  *stopping
+	exit      error // what Run returns
+	readBuf   []byte
+
+	conns         map[int64]*conn
+	nextClientID  int64
+	pendingWrites []*conn
+	wrote         []*conn // executed a write in this batch; checked again before its replies leave
+	current       *conn   // whose command is being executed
+	monitors      monitors
+	pause         pause
+	paused        map[*conn]struct{}
+
+	keyspace *store.Keyspace
+	env      command.Env
+	call1    command.Call // the command being executed
+	callTx   command.Call // the command being executed by EXEC
+	effects  effects
+	watch    watchTable
+	loading  bool // the data set is being loaded: few commands are allowed
+	cmdClock time.Duration
+
+	stats     stats
+	slowlog   slowlog
+	latency   latencyMonitor
+	saving    savePoint
+	expiring  expireCycle
+	memory    memoryPeak
+	cronQueue []*conn // connections that the cron has not looked at in this round
+	ballast   []byte
+
+	repl    replState    // owned by feed_*.go and uplink_*.go
+	managed managedState // owned by managed_*.go
+}
+
+// New prepares a server: it checks what can be checked without sockets.
+func New(o Options) (*Server, error) {
+	cfg := o.Config
+	if cfg == nil {
+		cfg = config.Default()
+	}
+	s := &Server{
+		config: cfg, ephemeral: o.EphemeralPort, embedded: o.Embedded,
+		runID: randomID(), started: time.Now(), clock: newClock(),
+		ready: make(chan struct{}), ended: make(chan struct{}),
+		conns: map[int64]*conn{}, paused: map[*conn]struct{}{},
+		readBuf:  make([]byte, readChunk),
+		keyspace: store.New(store.Options{Databases: cfg.Databases}),
+	}
+	out := o.Output
+	if out == nil {
+		out = os.Stdout
+	}
+	var err error
+	if s.log, err = newLogger(out, cfg.LogFile, cfg.LogFormat, cfg.LogLevel); err != nil {
+		return nil, err
+	}
+	s.applyLimits()
+	s.commands = s.newTable()
+	s.stats.init(s.commands.Len())
+	s.initEnv()
+	if err := s.initReplication(); err != nil {
+		return nil, fmt.Errorf("prepare replication: %w", err)
+	}
+	if err := s.initManaged(); err != nil {
+		return nil, fmt.Errorf("prepare managed mode: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Server) newTable() *command.Table {
+	t := command.NewTable()
+	t.Add(s.connectionSpecs()...)
+	t.Add(s.transactionSpecs()...)
+	t.Add(s.serverSpecs()...)
+	t.Add(s.clusterSpecs()...)
+	t.Add(s.replicationSpecs()...)
+	return t
+}
+
+func (s *Server) initEnv() {
+	var seed [16]byte
+	rand.Read(seed[:])
+	random := mathrand.NewPCG(binary.LittleEndian.Uint64(seed[:]), binary.LittleEndian.Uint64(seed[8:]))
+	s.effects.server = s
+	s.effects.db = -1
+	s.env = command.Env{
+		Keyspace: s.keyspace,
+		Effects:  &s.effects,
+		Rand:     random.Uint64,
+		MaxBulk:  s.config.ProtoMaxBulkLen,
+	}
+	s.call1.Env, s.callTx.Env = &s.env, &s.env
+}
+
+// Run serves until ctx ends or SHUTDOWN; both are an orderly stop, after which
+// it returns nil. It must be called once.
+func (s *Server) Run(ctx context.Context) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(s.ended)
+	if err := s.openReactor(); err != nil {
+		return err
+	}
+	defer s.closeReactor()
+	if err := s.start(ctx); err != nil {
+		s.closeEverything()
+		return err
+	}
+	stopWatching := context.AfterFunc(ctx, func() {
+		s.post(func() { s.shutdown(shutdownOptions{reason: "context ended"}) })
+	})
+	defer stopWatching()
+	s.loop()
+	s.closeEverything()
+	return s.exit
+}
+
+func (s *Server) start(ctx context.Context) error {
+	s.prepareProcess()
+	if err := s.listen(); err != nil {
+		return err
+	}
+	s.log.Noticef("Server initialized")
+	if err := s.startManaged(ctx); err != nil {
+		return fmt.Errorf("start managed mode: %w", err)
+	}
+	s.loading = true
+	s.startCron()
+	s.loadAtStart(s.loaded)
+	return nil
+}
+
+// loaded is called once the data set is there, or can not be had.
+func (s *Server) loaded(err error) {
+	if err != nil {
+		s.log.Warningf("Fatal error loading the DB, check server logs. Exiting: %v", err)
+		s.exit = fmt.Errorf("load data set: %w", err)
+		s.stopped = true
+		return
+	}
+	s.loading = false
+	s.saving.reset(s)
+	s.startReplication()
+	if s.port != 0 {
+		s.log.Noticef("Ready to accept connections")
+	}
+	if s.config.UnixSocket != "" {
+		s.log.Noticef("The server is now ready to accept connections at %s", s.config.UnixSocket)
+	}
+	close(s.ready)
+}
+
+func (s *Server) closeEverything() {
+	s.stopReplication()
+	s.stopManaged()
+	for _, c := range s.conns {
+		s.closeConn(c)
+	}
+	s.closeListeners()
+	s.keyspace.Close()
+}
+
+// Ready is closed when the data set is loaded and clients are served.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Port is the TCP port on which clients are served; call it after Ready.
+func (s *Server) Port() int { return s.port }
+
+// endBatch is what happens between executing and waiting.
+func (s *Server) endBatch() {
+	s.checkWrites()
+	s.feedReplicas()
+	if len(s.pendingWrites) > 0 {
+		s.writePending()
+	}
+}
+
+// checkWrites looks at the lease again before replies to writes leave: time has
+// passed since they were executed, perhaps much.
+func (s *Server) checkWrites() {
+	if len(s.wrote) == 0 {
+		return
+	}
+	lost := s.leaseLost()
+	for i, c := range s.wrote {
+		s.wrote[i] = nil
+		c.flags &^= flagWrote
+		if lost && !c.has(flagClosed) {
+			c.flags |= flagCloseNow
+			s.wantWrite(c)
+		}
+	}
+	s.wrote = s.wrote[:0]
+}
+
+// beforeSleep runs when nothing has happened for a moment: the time for work
+// that can wait.
+func (s *Server) beforeSleep() { s.expiring.fast(s) }
+
+// applyLimits copies what the parser needs from the configuration.
+func (s *Server) applyLimits() {
+	s.limits = resp.DefaultLimits()
+	s.limits.MaxBulk = int(s.config.ProtoMaxBulkLen)
+}
+
+// randomID draws 40 hex digits.
+func randomID() string {
+	var b [20]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

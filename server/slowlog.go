@@ -1,0 +1,152 @@
+package server
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/command"
+)
+
+const (
+	slowlogMaxArgs = 32  // arguments kept of one entry
+	slowlogMaxArg  = 128 // bytes kept of one argument
+)
+
+// slowlog keeps the last commands that took long.
+type slowlog struct {
+	threshold time.Duration
+	entries   []slowEntry // newest last
+	nextID    int64
+}
+
+type slowEntry struct {
+	id   int64
+	at   int64 // unix seconds
+	took time.Duration
+	args []string
+	peer string
+	name string
+}
+
+func (s *Server) applySlowlog() {
+	s.slowlog.threshold = time.Duration(math.MaxInt64)
+	if us := s.config.SlowlogLogSlowerThan; us >= 0 {
+		s.slowlog.threshold = time.Duration(us) * time.Microsecond
+	}
+	s.slowlog.trim(s.config.SlowlogMaxLen)
+}
+
+func (l *slowlog) trim(most int64) {
+	if over := int64(len(l.entries)) - max(0, most); over > 0 {
+		l.entries = append([]slowEntry(nil), l.entries[over:]...)
+	}
+}
+
+func (s *Server) slow(c *conn, call *command.Call, spec *command.Spec, took time.Duration) {
+	if spec.Has(command.SkipSlowlog) {
+		return
+	}
+	l := &s.slowlog
+	l.entries = append(l.entries, slowEntry{
+		id: l.nextID, at: s.clock.unix, took: took, args: abridge(spec, call.Args), peer: c.peer, name: c.name,
+	})
+	l.nextID++
+	l.trim(s.config.SlowlogMaxLen)
+}
+
+// abridge copies arguments for the slow log and hides passwords.
+func abridge(spec *command.Spec, args [][]byte) []string {
+	n := min(len(args), slowlogMaxArgs)
+	out := make([]string, n)
+	for i, a := range args[:n] {
+		switch {
+		case i == slowlogMaxArgs-1 && len(args) > slowlogMaxArgs:
+			out[i] = fmt.Sprintf("... (%d more arguments)", len(args)-slowlogMaxArgs+1)
+		case i > 0 && secretArg(spec, args, i):
+			out[i] = "(redacted)"
+		case len(a) > slowlogMaxArg:
+			out[i] = fmt.Sprintf("%s... (%d more bytes)", a[:slowlogMaxArg], len(a)-slowlogMaxArg)
+		default:
+			out[i] = string(a)
+		}
+	}
+	return out
+}
+
+// secretArg says whether an argument is, or may be, a password.
+func secretArg(spec *command.Spec, args [][]byte, i int) bool {
+	switch spec.FullName() {
+	case "auth":
+		return true
+	case "hello":
+		return i >= 3 && foldIs(args[i-1], "auth") || i >= 4 && foldIs(args[i-2], "auth")
+	case "config|set":
+		return i >= 3 && i%2 == 1 && secretDirective(args[i-1])
+	}
+	return false
+}
+
+func secretDirective(name []byte) bool {
+	return foldIs(name, "requirepass") || foldIs(name, "masterauth") || foldIs(name, "masteruser")
+}
+
+func (s *Server) slowlogSpec() *command.Spec {
+	flags := command.Admin | command.Loading | command.Stale
+	sub := func(name string, arity int, since, summary, complexity string, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run,
+			Doc: command.Doc{Group: "server", Since: since, Summary: summary, Complexity: complexity}}
+	}
+	return &command.Spec{Name: "slowlog", Arity: -2, Doc: command.Doc{Group: "server", Since: "2.2.12", Summary: "A container for slow log commands.",
+		Complexity: "Depends on subcommand."},
+		Subcommands: []*command.Spec{
+			sub("get", -2, "2.2.12", "Returns the slow log's entries.", "O(N) where N is the number of entries returned", s.cmdSlowlogGet),
+			sub("len", 2, "2.2.12", "Returns the number of entries in the slow log.", "O(1)", func(c *command.Call) { c.Out.Int(int64(len(s.slowlog.entries))) }),
+			sub("reset", 2, "2.2.12", "Clears all entries from the slow log.", "O(N) where N is the number of entries in the slowlog",
+				func(c *command.Call) { s.slowlog.entries = nil; c.Out.OK() }),
+			helpSpec("slowlog", "6.2.0", command.Loading|command.Stale,
+				"GET [<count>]",
+				"    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
+				"    Entries are made of:",
+				"    id, timestamp, time in microseconds, arguments array, client IP and port,",
+				"    client name",
+				"LEN",
+				"    Return the length of the slowlog.",
+				"RESET",
+				"    Reset the slowlog."),
+		}}
+}
+
+func (s *Server) cmdSlowlogGet(call *command.Call) {
+	if len(call.Args) > 3 {
+		call.Fail(errSubArity("slowlog|get"))
+		return
+	}
+	count := int64(10)
+	if len(call.Args) == 3 {
+		n, ok := parseInt(call.Args[2])
+		if !ok || n < -1 {
+			call.Fail("ERR count should be greater than or equal to -1")
+			return
+		}
+		count = n
+	}
+	entries := s.slowlog.entries
+	if count == -1 || count > int64(len(entries)) {
+		count = int64(len(entries))
+	}
+	call.Out.Array(int(count))
+	for i := range int(count) {
+		e := entries[len(entries)-1-i]
+		call.Out.Array(6)
+		call.Out.Int(e.id)
+		call.Out.Int(e.at)
+		call.Out.Int(e.took.Microseconds())
+		call.Out.Array(len(e.args))
+		for _, a := range e.args {
+			call.Out.BulkString(a)
+		}
+		call.Out.BulkString(e.peer)
+		call.Out.BulkString(e.name)
+	}
+}

@@ -1,0 +1,162 @@
+package server
+
+import (
+	"bytes"
+	"math/bits"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/command"
+)
+
+// stats are the counters of INFO since the start or CONFIG RESETSTAT.
+type stats struct {
+	connections    int64
+	rejected       int64
+	commands       int64
+	netInput       int64
+	netOutput      int64
+	protocolErrors int64
+	reads          int64
+	writes         int64
+	turns          int64
+	errorReplies   int64
+	blocked        int // connections waiting now
+	queryLimitHits int64
+	outputLimits   int64
+	authFailures   int64
+	evictedClients int64
+	maxClients     int
+
+	perCommand []commandStat // by Spec.ID
+	errors     map[string]int64
+
+	rates [3]rate // commands, input and output bytes per second
+
+	// Commands that the dispatcher treats specially; fixed after the start.
+	exec  *command.Spec
+	debug *command.Spec
+}
+
+type commandStat struct {
+	calls    int64
+	time     time.Duration
+	rejected int64
+	failed   int64
+	hist     *histogram // nil before the first call
+}
+
+func (st *stats) init(commands int) {
+	st.perCommand = make([]commandStat, commands)
+	st.errors = map[string]int64{}
+}
+
+func (st *stats) reset() {
+	blocked, exec, debug, rates := st.blocked, st.exec, st.debug, st.rates
+	*st = stats{blocked: blocked, exec: exec, debug: debug, perCommand: make([]commandStat, len(st.perCommand)), errors: map[string]int64{}}
+	for i := range rates {
+		st.rates[i].samples = rates[i].samples
+	}
+}
+
+func (st *stats) ran(id int, took time.Duration, failed bool) {
+	st.commands++
+	cs := &st.perCommand[id]
+	cs.calls++
+	cs.time += took
+	if failed {
+		cs.failed++
+	}
+	if cs.hist == nil {
+		cs.hist = &histogram{}
+	}
+	cs.hist.add(took)
+}
+
+func (st *stats) rejectedCalls(id int) { st.perCommand[id].rejected++ }
+
+// maxErrorCodes bounds errorstats: a script could invent codes for ever.
+const maxErrorCodes = 128
+
+// countError takes the code from an error reply.
+func (st *stats) countError(reply []byte) {
+	st.errorReplies++
+	if len(reply) < 2 || reply[0] != '-' {
+		return
+	}
+	code := reply[1:]
+	if end := bytes.IndexAny(code, " \r"); end >= 0 {
+		code = code[:end]
+	}
+	if n, known := st.errors[string(code)]; known {
+		st.errors[string(code)] = n + 1
+	} else if len(st.errors) < maxErrorCodes {
+		st.errors[string(code)] = 1
+	}
+}
+
+// histogram counts durations in buckets whose width is a quarter of their
+// power of two: percentiles are exact to a quarter.
+type histogram struct {
+	count  int64
+	bucket [160]uint32
+}
+
+func (h *histogram) add(d time.Duration) {
+	h.count++
+	h.bucket[bucketOf(d)]++
+}
+
+func bucketOf(d time.Duration) int {
+	n := uint64(max(d, 0))
+	if n < 4 {
+		return int(n)
+	}
+	log := bits.Len64(n) - 1 // 2 or more
+	return min((log-1)*4+int(n>>(log-2)&3), len(histogram{}.bucket)-1)
+}
+
+// upper is the largest duration in a bucket.
+func upper(bucket int) time.Duration {
+	if bucket < 4 {
+		return time.Duration(bucket)
+	}
+	log := bucket/4 + 1
+	return time.Duration(uint64(4+bucket%4+1)<<(log-2) - 1)
+}
+
+// percentile is the duration that p percent of the samples do not exceed.
+func (h *histogram) percentile(p float64) time.Duration {
+	want := int64(p / 100 * float64(h.count))
+	seen := int64(0)
+	for i, n := range h.bucket {
+		seen += int64(n)
+		if n > 0 && seen >= max(want, 1) {
+			return upper(i)
+		}
+	}
+	return 0
+}
+
+// rate is an average over the last samples, taken ten times a second.
+type rate struct {
+	last    int64
+	at      time.Duration
+	samples [16]float64
+	next    int
+}
+
+func (r *rate) sample(total int64, now time.Duration) {
+	if span := now - r.at; span > 0 && r.at > 0 {
+		r.samples[r.next] = float64(max(0, total-r.last)) / span.Seconds()
+		r.next = (r.next + 1) % len(r.samples)
+	}
+	r.last, r.at = total, now
+}
+
+func (r *rate) perSecond() float64 {
+	sum := 0.0
+	for _, v := range r.samples {
+		sum += v
+	}
+	return sum / float64(len(r.samples))
+}

@@ -1,0 +1,85 @@
+package server
+
+import (
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// The reactor makes its system calls without telling the Go scheduler: none of
+// them blocks for longer than rawPollWait, and entering and leaving the
+// scheduler costs as much as a short command does. Only when there has been
+// nothing to do for rawPollWait does it sleep in a call that the scheduler knows
+// of.
+
+// rawPollWait is how long the reactor waits for the next event while it keeps
+// its processor. Under load the next request arrives well before; the garbage
+// collector interrupts the wait with a signal when it needs the thread.
+const rawPollWait = time.Millisecond
+
+func rawRead(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		if errno != syscall.EINTR {
+			return int(n), errno
+		}
+	}
+}
+
+func rawWrite(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		if errno != syscall.EINTR {
+			return int(n), errno
+		}
+	}
+}
+
+// rawWritev writes several pieces in one call.
+func rawWritev(fd int, pieces [][]byte) (int, syscall.Errno) {
+	const most = 64
+	var iov [most]syscall.Iovec
+	n := 0
+	for _, p := range pieces {
+		if len(p) == 0 {
+			continue
+		}
+		if n == most {
+			break
+		}
+		iov[n].Base = unsafe.SliceData(p)
+		iov[n].SetLen(len(p))
+		n++
+	}
+	if n == 0 {
+		return 0, 0
+	}
+	for {
+		w, _, errno := syscall.RawSyscall(syscall.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(n))
+		if errno != syscall.EINTR {
+			return int(w), errno
+		}
+	}
+}
+
+// epollWait waits at most timeout (negative: for ever; rounded up to
+// milliseconds). raw must only be used for waits that are short.
+func epollWait(epfd int, events []syscall.EpollEvent, timeout time.Duration, raw bool) (int, syscall.Errno) {
+	ms := -1
+	if timeout >= 0 {
+		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
+	}
+	var n uintptr
+	var errno syscall.Errno
+	if raw {
+		n, _, errno = syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(&events[0])),
+			uintptr(len(events)), uintptr(ms), 0, 8)
+	} else {
+		n, _, errno = syscall.Syscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(&events[0])),
+			uintptr(len(events)), uintptr(ms), 0, 8)
+	}
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
