@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -216,22 +217,40 @@ func (c *Client) dialTLS(ctx context.Context, network, addr string, config *tls.
 	if err != nil {
 		return nil, err
 	}
-	conn := tls.Client(raw, config)
+	socket := &socketConn{Conn: raw}
+	conn := tls.Client(socket, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close() // the handshake's error says more
 		return nil, err
 	}
-	return endingConn{conn}, nil
+	return endingConn{conn, socket}, nil
 }
 
-// endingConn tells how a connection ended. crypto/tls does know whether the other
-// side has said good-bye (io.EOF) or its kernel has closed the socket in the
-// middle (io.ErrUnexpectedEOF); net/http makes one of the two.
-type endingConn struct{ net.Conn }
+// socketConn sees the end of the connection as the kernel tells it.
+type socketConn struct {
+	net.Conn
+	ended atomic.Bool // the other side has sent FIN
+}
+
+func (c *socketConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, io.EOF) {
+		c.ended.Store(true)
+	}
+	return n, err
+}
+
+// endingConn tells how a connection ended. A process that ends it says so in TLS,
+// and only then closes the socket. When the socket is at its end and that was not
+// said, the kernel has closed it. crypto/tls makes both io.EOF.
+type endingConn struct {
+	net.Conn
+	socket *socketConn
+}
 
 func (c endingConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) && !c.socket.ended.Load() {
 		return n, errGoodBye
 	}
 	return n, err

@@ -116,10 +116,11 @@ func classify(ctx context.Context, err error) Failure {
 
 func isTLS(err error) bool {
 	var verification *tls.CertificateVerificationError
-	var alert tls.AlertError
+	var alert *net.OpError // crypto/tls reports the other side's alerts as operation "remote error"
 	var record tls.RecordHeaderError
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
-	return errors.As(err, &verification) || errors.As(err, &alert) || errors.As(err, &record) ||
+	return errors.As(err, &verification) || errors.As(err, &record) ||
+		errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error") ||
 		errors.As(err, &authority) || errors.As(err, &host)
 }
