@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# What the demonstration prints.
+
+# tell_state TITLE shows the cluster as kubectl does, with its conditions.
+tell_state() {
+	printf '\n%s\n\n' "$1"
+	kube get lockstepcluster "$NAME" --output wide | sed 's/^/  /'
+	echo
+	kube get lockstepcluster "$NAME" --output 'go-template={{range .status.members}}{{printf "  %-10s %-11s %-12s on %v" .name .role .state .node}}{{"\n"}}{{end}}'
+	echo
+	kube get lockstepcluster "$NAME" --output 'go-template={{range .status.conditions}}{{printf "  %-20s %-8s %-22s %v" .type .status .reason .message}}{{"\n"}}{{end}}'
+	echo
+}
+
+print_report() {
+	local failover
+	failover=$(kube get lockstepcluster "$NAME" --output 'go-template={{with .status.lastFailover}}started {{.startedAt}}
+epoch {{.epoch}}
+to {{.to}}
+reason {{.reason}}
+{{if or (eq (print .bytesLost) "0") .bytesLost}}lost {{.bytesLost}}
+{{end}}explanation {{.bytesLostExplanation}}
+{{range $name, $millis := .steps}}{{$name}} {{$millis}}
+{{end}}{{end}}')
+	printf '\nWhat happened\n\n'
+	{
+		row 0 "$KILLED_HOW"
+		print_steps "$failover"
+		row "$(gap_end)" "first accepted write, by the client through $NAME-rw"
+	} | sort --stable --key 1,1n | awk '{ $1 = sprintf("  %+8.3f s  ", $1 / 1000000); print }'
+	printf '\n  killed at            %s\n' "$(date --date "@$((KILLED_AT / 1000000))" '+%H:%M:%S').$(printf %06d $((KILLED_AT % 1000000)))"
+	printf '  without a write      %s s, as the client saw it\n' "$(seconds "$(gap_length)")"
+	printf '  bytes lost           %s\n' "$(loss "$failover")"
+	printf '  acknowledged writes  %d; missing now: %d\n' "$ACKNOWLEDGED" "$MISSING"
+	printf '  loaded keys          %d; missing now: %d\n' "$KEYS" "$MISSING_LOADED"
+	[[ $CLUSTER == local ]] || printf '  (the times of the kill, of the operator and of the client are of the clocks of their nodes)\n'
+}
+
+# row MICROSECONDS TEXT: a line of the report, by the time since the kill.
+row() { printf '%d %s\n' "$1" "$2"; }
+
+# print_steps FAILOVER prints its steps as rows.
+print_steps() {
+	local key value started=0
+	while read -r key value; do
+		case $key in
+		started)
+			started=$(($(date --date "$value" +%s%6N) - KILLED_AT))
+			row "$started" "detection: the operator sees that the primary is lost ($(field reason "$1"))"
+			;;
+		confirmedMillis) step "$value" "the loss is confirmed" ;;
+		electedMillis) step "$value" "election: epoch $(field epoch "$1") is stored" ;;
+		fencedMillis) step "$value" "the others are fenced: none follows the old primary any more" ;;
+		leaseEndedMillis) step "$value" "the old primary's lease is over" ;;
+		committedMillis) step "$value" "$(field to "$1") is stored as the primary of epoch $(field epoch "$1")" ;;
+		promotedMillis) step "$value" "promotion: $(field to "$1") takes writes" ;;
+		routedMillis) step "$value" "the service $NAME-rw leads to $(field to "$1")" ;;
+		esac
+	done <<<"$1"
+}
+
+# step MILLISECONDS TEXT: a row by the time since the detection.
+step() { row "$((started + $1 * 1000))" "$2"; }
+
+# field NAME FAILOVER prints one of its values.
+field() { sed -n "s/^$1 //p" <<<"$2"; }
+
+loss() {
+	local bytes
+	bytes=$(field lost "$1")
+	if [[ -n $bytes ]]; then
+		printf 'at most %s (%s)' "$bytes" "$(field explanation "$1")"
+	else
+		printf 'no bound is known (%s)' "$(field explanation "$1")"
+	fi
+}
+
+# longest_gap prints the two ends of the longest time without an acknowledged
+# write that ends after the kill, in microseconds since 1970.
+longest_gap() {
+	awk -v killed="$KILLED_AT" '
+		$3 != "ok" { next }
+		last && $1 > killed && $1 - last > longest { longest = $1 - last; from = last; to = $1 }
+		{ last = $1 }
+		END { print from, to }' "$work/writes"
+}
+
+gap_end() {
+	local from to
+	read -r from to < <(longest_gap)
+	echo $((to - KILLED_AT))
+}
+
+gap_length() {
+	local from to
+	read -r from to < <(longest_gap)
+	echo $((to - from))
+}
+
+seconds() { awk -v micros="$1" 'BEGIN { printf "%.3f", micros / 1000000 }'; }
+
+print_usage() {
+	local kubectl="kubectl" redis="kubectl --namespace $NAMESPACE exec -it client -- redis-cli"
+	case $CLUSTER in
+	local)
+		kubectl="hack/cluster/cluster kubectl"
+		redis="hack/cluster/cluster run redis-cli"
+		;;
+	kind)
+		kubectl="kubectl --kubeconfig $KIND_KUBECONFIG"
+		redis=${redis/kubectl/$kubectl}
+		;;
+	esac
+	cat <<-TEXT
+
+		The cluster is left running.
+
+		  $kubectl --namespace $NAMESPACE get lsc $NAME --output wide
+		  $kubectl --namespace $NAMESPACE describe lsc $NAME
+		  $redis -h $SERVICE
+
+		Again:      make demo$([[ $CLUSTER == local ]] || echo " CLUSTER=$CLUSTER")
+		Remove it:  make demo-down$([[ $CLUSTER == local ]] || echo " CLUSTER=$CLUSTER")
+	TEXT
+}
