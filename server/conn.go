@@ -291,6 +291,10 @@ func (s *Server) writePending() {
 
 // writable writes what is waiting, and learns of more room when not all fits.
 func (c *conn) writable(s *Server) {
+	if f := c.replica; f != nil && f.attached {
+		s.writeFeed(f)
+		return
+	}
 	if c.sent < len(c.out.Buf) {
 		n, errno := rawWrite(c.fd, c.out.Buf[c.sent:])
 		if errno != 0 && errno != syscall.EAGAIN {

@@ -31,6 +31,9 @@ func (s *Server) request(c *conn, args [][]byte) bool {
 	c.lastCmd = spec
 	if refusal := s.gate(c, spec, args); refusal != "" {
 		s.reject(c, spec, refusal)
+		if s.refusedForGood(refusal) {
+			s.closeAfterReply(c)
+		}
 		return true
 	}
 	if s.pause.active && s.mustPause(c, spec) {
@@ -75,6 +78,9 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	}
 	if s.loading && flags&command.Loading == 0 {
 		return errLoading
+	}
+	if refusal := s.managedReadRefusal(); refusal != "" && flags&command.Stale == 0 {
+		return refusal
 	}
 	if s.repl.stale && flags&command.Stale == 0 && !s.config.ReplicaServeStaleData {
 		return errMasterDown
@@ -133,7 +139,7 @@ func (s *Server) expiryFor(c *conn) command.ExpiryMode {
 	switch {
 	case c.has(flagPrimary):
 		return command.ExpireIgnore
-	case s.repl.hideExpired || s.pause.active:
+	case s.repl.hideExpired || s.pause.active || !s.mayExpire():
 		return command.ExpireHide
 	}
 	return command.ExpireDelete
@@ -165,8 +171,11 @@ func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before 
 // settleReply drops a reply that must not be sent, or has it written.
 func (s *Server) settleReply(c *conn, before int) {
 	if c.flags&(flagReplyOff|flagReplySkip|flagReplySkipNext|flagPrimary|flagReplica) != 0 {
-		if before <= len(c.out.Buf) {
+		if before < len(c.out.Buf) {
 			c.out.Buf = c.out.Buf[:before]
+			if c.has(flagReplica) {
+				s.feedSpoke(c)
+			}
 		}
 		c.flags &^= flagReplySkip
 		if c.has(flagReplySkipNext) {

@@ -82,6 +82,10 @@ type Handshake struct {
 	stage   stage
 	awaited []string // commands sent whose replies are still to come, in order
 	legacy  bool     // SYNC was sent: no FULLRESYNC line will come
+
+	// Peer is what a primary of the same cluster has told of its stream; nil when it
+	// has told nothing.
+	Peer *Lineage
 }
 
 // NewHandshake begins a handshake; send what Start returns.
@@ -181,6 +185,11 @@ func (h *Handshake) reply(line string) Step {
 			return h.fail(fmt.Errorf("%w: %s was refused: %s (set masterauth, and masteruser for a user of its own)", ErrHandshake, what, line[1:]))
 		}
 		step.Warning = what + ": " + line[1:]
+	}
+	if rest, ok := strings.CutPrefix(line, "+OK "); ok && what == "REPLCONF lockstep-hello" {
+		if l, ok := parseLineage(rest); ok {
+			h.Peer = &l
+		}
 	}
 	if len(h.awaited) == 0 {
 		h.stage = stagePSYNC

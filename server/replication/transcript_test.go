@@ -147,6 +147,13 @@ func (s *stage0) play(line string) string {
 		s.tellStream(&b)
 	case "command":
 		s.takeCommand(&b, words[1:])
+	case "shared":
+		if s.hs.Peer == nil {
+			b.WriteString("the primary has told nothing\n")
+			break
+		}
+		through, known := s.hs.Peer.SharedThrough(id(o["id"]), o.number("offset", 0))
+		fmt.Fprintf(&b, "through %d, known %v\n", through, known)
 	case "ack":
 		fmt.Fprintf(&b, "says %s\n", spell(AppendAck(nil, s.stream.Applied)))
 	case "history":
@@ -295,7 +302,7 @@ func unquote(t *testing.T, s string) []byte {
 	if err != nil {
 		t.Fatalf("%q: %v", s, err)
 	}
-	for _, l := range []string{"a", "b", "M"} {
+	for _, l := range []string{"a", "b", "c", "M"} {
 		u = strings.ReplaceAll(u, "<"+l+">", strings.Repeat(l, MarkLen))
 	}
 	return []byte(u)

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lockstep-db/lockstep/server/rdb"
+)
+
+// errAbandoned is the result of a file that nobody wants any more.
+var errAbandoned = errors.New("abandoned")
+
+// fileWriter writes a file beside the reactor, which hands it buffers and never
+// waits. The bytes go to a temporary file; it takes the final name only after all
+// of it is on the disk, so whoever opens that name finds a complete file, the old
+// one or the new one.
+type fileWriter struct {
+	path string // the final name
+	temp string
+	post func(func()) bool
+
+	queued atomic.Int64 // bytes handed over and not yet written
+
+	mu     sync.Mutex
+	wake   *sync.Cond
+	queue  [][]byte
+	ended  bool
+	gone   bool   // abandoned: remove the file
+	drain  func() // posted once when little is queued; nil: nobody waits
+	result func(error)
+
+	// Owned by the goroutine.
+	file    *os.File
+	sum     uint64
+	trailer bool // end with RDB's end mark and checksum
+	rename  bool // give it the final name; otherwise it stays under temp
+	written int64
+	err     error
+}
+
+// fileQueue is how many bytes may wait for the disk before the producer pauses,
+// and fileDrained at how many it may go on.
+const (
+	fileQueue   = 8 << 20
+	fileDrained = 2 << 20
+)
+
+// startFile begins a file. The goroutine ends after finish or abandon.
+func (s *Server) startFile(path string, snapshot, rename bool) (*fileWriter, error) {
+	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf("temp-%s-%d.rdb", randomID()[:8], os.Getpid()))
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("create snapshot file: %w", err)
+	}
+	w := &fileWriter{path: path, temp: temp, post: s.post, file: f, trailer: snapshot, rename: rename}
+	w.wake = sync.NewCond(&w.mu)
+	s.repl.work.Add(1)
+	go func() {
+		defer s.repl.work.Done()
+		w.run()
+	}()
+	return w, nil
+}
+
+// write hands a buffer over; it belongs to the writer from now on.
+func (w *fileWriter) write(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	w.queued.Add(int64(len(p)))
+	w.mu.Lock()
+	w.queue = append(w.queue, p)
+	w.mu.Unlock()
+	w.wake.Signal()
+}
+
+// full reports whether the producer should pause; then resume is posted when it
+// may go on.
+func (w *fileWriter) full(resume func()) bool {
+	if w.queued.Load() < fileQueue {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.queued.Load() < fileQueue {
+		return false
+	}
+	w.drain = resume
+	return true
+}
+
+// finish ends the file. result is posted when it is on the disk under its final
+// name, or with what went wrong; then the old file is still there.
+func (w *fileWriter) finish(result func(error)) {
+	w.mu.Lock()
+	w.ended, w.result = true, result
+	w.mu.Unlock()
+	w.wake.Signal()
+}
+
+// abandon removes what was written. It may be called at any time before finish.
+func (w *fileWriter) abandon() {
+	w.mu.Lock()
+	w.ended, w.gone, w.queue, w.drain = true, true, nil, nil
+	w.mu.Unlock()
+	w.wake.Signal()
+}
+
+func (w *fileWriter) run() {
+	for {
+		w.mu.Lock()
+		for len(w.queue) == 0 && !w.ended {
+			w.wake.Wait()
+		}
+		batch, ended, gone, result := w.queue, w.ended, w.gone, w.result
+		w.queue = nil
+		w.mu.Unlock()
+		for _, p := range batch {
+			w.put(p)
+		}
+		if gone {
+			w.err = errAbandoned
+		}
+		if ended && (gone || len(batch) == 0) {
+			err := w.close()
+			if result != nil {
+				w.post(func() { result(err) })
+			}
+			return
+		}
+	}
+}
+
+func (w *fileWriter) put(p []byte) {
+	if w.err == nil {
+		if _, err := w.file.Write(p); err != nil {
+			w.err = fmt.Errorf("write snapshot file: %w", err)
+		}
+		if w.trailer {
+			w.sum = rdb.Checksum(w.sum, p)
+		}
+		w.written += int64(len(p))
+	}
+	if w.queued.Add(-int64(len(p))) < fileDrained {
+		w.mu.Lock()
+		drain := w.drain
+		w.drain = nil
+		w.mu.Unlock()
+		if drain != nil {
+			w.post(drain)
+		}
+	}
+}
+
+// close makes the file permanent, or removes it.
+func (w *fileWriter) close() error {
+	if w.err == nil && w.trailer {
+		end := rdb.AppendEOF(nil, w.sum)
+		if _, err := w.file.Write(end); err != nil {
+			w.err = fmt.Errorf("write snapshot file: %w", err)
+		}
+		w.written += int64(len(end))
+	}
+	if w.err == nil {
+		if err := w.file.Sync(); err != nil {
+			w.err = fmt.Errorf("sync snapshot file: %w", err)
+		}
+	}
+	if err := w.file.Close(); err != nil && w.err == nil {
+		w.err = fmt.Errorf("close snapshot file: %w", err)
+	}
+	if w.err == nil && w.rename {
+		w.err = adoptFile(w.temp, w.path)
+	}
+	if w.err != nil {
+		_ = os.Remove(w.temp) // what is left of it is of no use; the error says why
+	}
+	return w.err
+}
+
+// adoptFile gives a complete file its final name, durably.
+func adoptFile(temp, path string) error {
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("rename snapshot file: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("sync snapshot directory: %w", err)
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil {
+		return fmt.Errorf("sync snapshot directory: %w", err)
+	}
+	return nil
+}

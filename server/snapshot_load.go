@@ -1,0 +1,311 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/rdb"
+	"github.com/lockstep-db/lockstep/server/replication"
+)
+
+// Failures of a load that are not about the bytes.
+var (
+	errNoSuchDB      = errors.New("database index is out of range")
+	errDuplicateKey  = errors.New("key occurs twice")
+	errLoadCancelled = errors.New("load was cancelled")
+)
+
+// replNotes are the notes of a snapshot about its place in the stream.
+type replNotes struct {
+	id       string
+	offset   int64
+	streamDB int
+	idSet    bool
+	offSet   bool
+}
+
+func (n *replNotes) usable() bool { return n.idSet && n.offSet }
+
+func (n *replNotes) take(key, value []byte) {
+	v, err := strconv.ParseInt(string(value), 10, 64)
+	switch string(key) {
+	case "repl-id":
+		if n.idSet = replication.ValidID(string(value)); n.idSet {
+			n.id = string(value)
+		}
+	case "repl-offset":
+		if n.offSet = err == nil && v >= 0; n.offSet {
+			n.offset = v
+		}
+	case "repl-stream-db":
+		if err == nil && v >= 0 && v < 1<<31 {
+			n.streamDB = int(v)
+		}
+	}
+}
+
+// loadBatch is a run of entries on its way from the parser to the reactor. The
+// bytes of all of them are in one arena, so that a batch is two allocations.
+type loadBatch struct {
+	arena []byte
+	items []loadItem
+}
+
+type loadItem struct {
+	db         int
+	key, value int // ends in the arena; the key begins where the previous item ended
+	expireAt   int64
+}
+
+// A batch is applied in one turn of the loop, so its size is what bounds the turn.
+const (
+	batchItems = 1024
+	batchBytes = 256 << 10
+)
+
+// load is one data set being read. A goroutine parses; the reactor applies batches
+// between its events, and so goes on answering.
+type load struct {
+	server  *Server
+	path    string
+	size    int64
+	keepOld bool // keys whose time is over are kept: a replica leaves them to its primary
+	tokens  chan struct{}
+	cancel  context.CancelFunc
+
+	// Owned by the reactor.
+	started   time.Duration
+	startedAt int64 // unix seconds
+	consumed  int64
+	keys      int64
+	expired   int64
+	onExpired func(db int, key []byte)
+	err       error // the reactor's own; the parser stops soon after
+	notes     replNotes
+	done      func(*load, error)
+}
+
+// startLoad reads a snapshot file into the keyspace. onExpired, unless nil, is
+// told of the keys that are left out because their time is over; nil keeps them.
+func (s *Server) startLoad(path string, onExpired func(db int, key []byte), done func(*load, error)) {
+	ctx, cancel := context.WithCancel(s.repl.ctx)
+	l := &load{server: s, path: path, keepOld: onExpired == nil, tokens: make(chan struct{}, 2), cancel: cancel,
+		started: s.clock.elapsed(), startedAt: s.clock.unix, onExpired: onExpired, done: done}
+	s.repl.load = l
+	s.repl.work.Add(1)
+	go func() {
+		defer s.repl.work.Done()
+		notes, err := l.parse(ctx)
+		s.post(func() { l.end(notes, err) })
+	}()
+}
+
+func (l *load) parse(ctx context.Context) (notes replNotes, err error) {
+	f, err := os.Open(l.path)
+	if err != nil {
+		return notes, fmt.Errorf("open snapshot: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return notes, fmt.Errorf("open snapshot: %w", err)
+	}
+	l.server.post(func() { l.size = info.Size() })
+	r := rdb.NewReader(f)
+	batch := &loadBatch{}
+	for {
+		rec, err := r.Next()
+		if err != nil {
+			return notes, fmt.Errorf("read snapshot %s: %w", l.path, err)
+		}
+		switch rec.Kind {
+		case rdb.KindAux:
+			notes.take(rec.Key, rec.Value.String)
+		case rdb.KindEntry:
+			batch.add(&rec)
+			if len(batch.items) >= batchItems || len(batch.arena) >= batchBytes {
+				if err := l.give(ctx, batch, r.Consumed()); err != nil {
+					return notes, err
+				}
+				batch = &loadBatch{}
+			}
+		case rdb.KindFunction:
+			return notes, fmt.Errorf("read snapshot %s: %w", l.path, &rdb.UnsupportedTypeError{Type: "function library", Pos: rec.Pos})
+		case rdb.KindEnd:
+			return notes, l.give(ctx, batch, r.Consumed())
+		}
+	}
+}
+
+func (b *loadBatch) add(rec *rdb.Record) {
+	b.arena = append(b.arena, rec.Key...)
+	key := len(b.arena)
+	b.arena = append(b.arena, rec.Value.String...)
+	b.items = append(b.items, loadItem{rec.DB, key, len(b.arena), rec.ExpireAt})
+}
+
+// give passes a batch to the reactor, and waits while it has not applied the one
+// before the last.
+func (l *load) give(ctx context.Context, b *loadBatch, consumed int64) error {
+	select {
+	case l.tokens <- struct{}{}:
+	case <-ctx.Done():
+		return errLoadCancelled
+	}
+	l.server.post(func() {
+		<-l.tokens
+		if l.server.repl.load == l && l.err == nil {
+			l.consumed = consumed
+			l.apply(b)
+		}
+	})
+	return nil
+}
+
+func (l *load) apply(b *loadBatch) {
+	ks, now := l.server.keyspace, l.server.clock.unixMs
+	from := 0
+	for _, it := range b.items {
+		key, value := b.arena[from:it.key], b.arena[it.key:it.value]
+		from = it.value
+		if it.db >= ks.Databases() {
+			l.fail(fmt.Errorf("load key %q into database %d: %w (0 to %d; see the directive databases)", key, it.db, errNoSuchDB, ks.Databases()-1))
+			return
+		}
+		if !l.keepOld && it.expireAt != 0 && it.expireAt <= now {
+			l.expired++
+			l.onExpired(it.db, key)
+			continue
+		}
+		db := ks.DB(it.db)
+		before := db.Len()
+		db.SetString(key, value, it.expireAt)
+		if db.Len() == before {
+			l.fail(fmt.Errorf("load key %q into database %d: %w", key, it.db, errDuplicateKey))
+			return
+		}
+		l.keys++
+	}
+}
+
+func (l *load) fail(err error) {
+	l.err = err
+	l.cancel()
+}
+
+func (l *load) end(notes replNotes, err error) {
+	s := l.server
+	l.cancel()
+	if s.repl.load != l {
+		return // cancelled, and somebody else has taken over
+	}
+	s.repl.load = nil
+	if l.err != nil {
+		err = l.err
+	}
+	l.notes = notes
+	if err == nil {
+		s.repl.snapshots.loadedKeys, s.repl.snapshots.expiredKeys = l.keys, l.expired
+	}
+	l.done(l, err)
+}
+
+// cancelLoad ends a load under way; its done is not called.
+func (s *Server) cancelLoad() {
+	if l := s.repl.load; l != nil {
+		s.repl.load = nil
+		l.cancel()
+	}
+}
+
+// checkSnapshot reads a snapshot from beginning to end without keeping anything:
+// what it holds that can not be loaded is found before the old data is given up.
+func checkSnapshot(path string, databases int) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open snapshot: %w", err)
+	}
+	defer f.Close()
+	r := rdb.NewReader(f)
+	for {
+		rec, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("check snapshot: %w", err)
+		case rec.Kind == rdb.KindEntry && rec.DB >= databases:
+			return fmt.Errorf("check snapshot: key %q is in database %d: %w (0 to %d; see the directive databases)", rec.Key, rec.DB, errNoSuchDB, databases-1)
+		case rec.Kind == rdb.KindFunction:
+			return fmt.Errorf("check snapshot: %w", &rdb.UnsupportedTypeError{Type: "function library", Pos: rec.Pos})
+		}
+	}
+}
+
+// loadAtStart loads the data set from disk, if there is one, and calls done on
+// the reactor (now or later).
+func (s *Server) loadAtStart(done func(error)) {
+	s.removeLeftovers()
+	path := s.snapshotPath()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		s.nothingLoaded()
+		done(nil)
+		return
+	}
+	// Only a server that will be primary by itself drops what has expired; others
+	// leave that to a primary.
+	var gone []expiredKey
+	onExpired := func(db int, key []byte) { gone = append(gone, expiredKey{db, append([]byte(nil), key...)}) }
+	if s.config.ReplicaOf != nil || s.config.Managed {
+		onExpired = nil
+	}
+	s.startLoad(path, onExpired, func(l *load, err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		s.log.Noticef("DB loaded from disk: %d keys, %d expired, in %.3f seconds", l.keys, l.expired, (s.clock.elapsed() - l.started).Seconds())
+		s.adoptNotes(l.notes, gone)
+		done(nil)
+	})
+}
+
+type expiredKey struct {
+	db  int
+	key []byte
+}
+
+// reload replaces the data set by what is in the snapshot file (DEBUG RELOAD).
+func (s *Server) reload(done func(error)) {
+	var onExpired func(db int, key []byte)
+	if !s.repl.hideExpired {
+		onExpired = func(int, []byte) {}
+	}
+	s.loading = true
+	s.keyspace.FlushAll()
+	s.startLoad(s.snapshotPath(), onExpired, func(l *load, err error) {
+		s.loading = false
+		done(err)
+	})
+}
+
+// removeLeftovers deletes the temporary files of a server that did not end in
+// order.
+func (s *Server) removeLeftovers() {
+	names, err := filepath.Glob(filepath.Join(s.config.Dir, "temp-*.rdb"))
+	if err != nil {
+		return // only a malformed pattern fails
+	}
+	for _, name := range names {
+		if err := os.Remove(name); err != nil {
+			s.log.Warningf("Leftover of an earlier run: %v", err)
+		}
+	}
+}

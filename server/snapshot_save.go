@@ -1,0 +1,132 @@
+package server
+
+import (
+	"errors"
+	"path/filepath"
+	"time"
+)
+
+// Refusals of a save.
+var (
+	errSaveRunning   = errors.New("Background save already in progress") //nolint:staticcheck // the wire's text
+	errSaveCancelled = errors.New("snapshot was cancelled")
+)
+
+// snapshotStats is what INFO tells of snapshots.
+type snapshotStats struct {
+	lastOK       bool
+	lastDuration time.Duration // of the last one to disk; -1 before the first
+	lastBytes    int64
+	saves        int64
+	loadedKeys   int64 // by the last load
+	expiredKeys  int64
+}
+
+func (s *Server) snapshotPath() string {
+	return filepath.Join(s.config.Dir, s.config.DBFilename)
+}
+
+// saveInBackground starts a snapshot and calls done on the reactor when it is
+// on disk or has failed.
+func (s *Server) saveInBackground(done func(error)) error {
+	if s.effects.depth > 0 {
+		// Inside a transaction the data is ahead of the stream: the snapshot would note
+		// an offset that it is not at.
+		s.after(0, func() {
+			if err := s.saveInBackground(done); err != nil {
+				done(err)
+			}
+		})
+		return nil
+	}
+	_, err := s.snapshotToDisk(done)
+	return err
+}
+
+// snapshotToDisk makes the cut now and writes it beside everything else.
+func (s *Server) snapshotToDisk(done func(error)) (*snapshot, error) {
+	if s.snapshotRunning() {
+		return nil, errSaveRunning
+	}
+	file, err := s.startFile(s.snapshotPath(), true, true)
+	if err != nil {
+		s.noteFailedSave(err)
+		return nil, err
+	}
+	sn, err := s.beginSnapshot(done)
+	if err != nil {
+		file.abandon()
+		return nil, err
+	}
+	sn.file = file
+	sn.timer = s.after(0, sn.walk)
+	return sn, nil
+}
+
+// saveNow writes a snapshot to dir/dbfilename and returns when it is there. It
+// stops the reactor meanwhile: that is what SAVE and a shutdown ask for.
+func (s *Server) saveNow() error {
+	if s.snapshotRunning() {
+		return errSaveRunning
+	}
+	file, err := s.startFile(s.snapshotPath(), true, true)
+	if err != nil {
+		s.noteFailedSave(err)
+		return err
+	}
+	sn, err := s.beginSnapshot(nil)
+	if err != nil {
+		file.abandon()
+		return err
+	}
+	sn.file = file
+	for !sn.cut.Step(4096) {
+		for file.queued.Load() > fileQueue {
+			time.Sleep(time.Millisecond) // only the disk can do something now
+		}
+	}
+	sn.walked = true
+	sn.handOn()
+	result := make(chan error, 1)
+	file.post = func(fn func()) bool { fn(); return true } // the reactor waits right here
+	file.finish(func(err error) { result <- err })
+	err = <-result
+	sn.end(err)
+	return err
+}
+
+// snapshotRunning says whether a snapshot is being written.
+func (s *Server) snapshotRunning() bool { return s.repl.snapshot != nil }
+
+// abortSnapshot ends the one being written, if any.
+func (s *Server) abortSnapshot() {
+	if sn := s.repl.snapshot; sn != nil {
+		sn.abort(errSaveCancelled)
+	}
+}
+
+// noteSnapshot keeps account of one that has ended.
+func (s *Server) noteSnapshot(sn *snapshot, err error) {
+	took := s.clock.elapsed() - sn.started
+	st := &s.repl.snapshots
+	switch {
+	case errors.Is(err, errSaveCancelled):
+		s.log.Noticef("Snapshot cancelled after %d of %d keys", sn.keys, sn.total)
+		return
+	case err != nil:
+		st.lastOK = false
+		s.log.Warningf("Background saving error: %v; the previous snapshot is untouched", err)
+		return
+	case sn.file == nil:
+		s.log.Noticef("Snapshot sent to %d replicas: %d keys in %v", len(sn.feeds), sn.keys, took.Round(time.Millisecond))
+		return
+	}
+	st.lastOK, st.lastDuration, st.lastBytes = true, took, sn.file.written
+	st.saves++
+	s.log.Noticef("DB saved on disk: %d keys, %d bytes in %v", sn.keys, sn.file.written, took.Round(time.Millisecond))
+}
+
+func (s *Server) noteFailedSave(err error) {
+	s.repl.snapshots.lastOK = false
+	s.log.Warningf("Failed opening the snapshot file %s for saving: %v", s.snapshotPath(), err)
+}
