@@ -30,14 +30,21 @@ func bitfieldSpecs() []*Spec {
 	}
 }
 
-// bitfieldKeys says whether BITFIELD only reads, which its arguments decide.
+// bitfieldKeys says whether BITFIELD only reads, which its arguments decide;
+// when they make no sense, writing is the safer guess.
 func bitfieldKeys(args [][]byte) []KeyRef {
+	flags := KeyRO | KeyAccess
 	for i := 2; i < len(args); i++ {
-		if equalFold(args[i], "SET") || equalFold(args[i], "INCRBY") {
-			return []KeyRef{{1, KeyRW | KeyAccess | KeyUpdate}}
+		switch {
+		case equalFold(args[i], "GET") && i+2 < len(args):
+			i += 2
+		case equalFold(args[i], "OVERFLOW") && i+1 < len(args):
+			i++
+		default:
+			flags = KeyRW | KeyAccess | KeyUpdate
 		}
 	}
-	return []KeyRef{{1, KeyRO | KeyAccess}}
+	return []KeyRef{{1, flags}}
 }
 
 type bitOverflow uint8

@@ -200,12 +200,12 @@ func (r bitRange) in(n int) (from, to int64) {
 }
 
 func runBitCount(c *Call) {
-	r, ok := parseBitRange(c, 2)
-	if !ok {
-		return
-	}
 	if len(c.Args) == 3 { // a start needs an end here
 		c.Fail(ErrSyntax)
+		return
+	}
+	r, ok := parseBitRange(c, 2)
+	if !ok {
 		return
 	}
 	e, found, failed := c.FindString(c.Args[1])

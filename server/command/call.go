@@ -20,19 +20,6 @@ const (
 	ExpireIgnore
 )
 
-// Codec turns values into the payload of DUMP and back.
-type Codec interface {
-	// AppendDump appends the payload of an entry's value.
-	AppendDump(dst []byte, e store.Entry) []byte
-	// Restore puts the payload's value under a key, replacing what is there;
-	// expireAt is in Unix milliseconds, 0 for none. Nothing has changed when it
-	// returns an error: ErrBadPayload for a wrong version or checksum, any
-	// other for a value that can not be read.
-	Restore(db *store.DB, key, payload []byte, expireAt int64) error
-	// Verify checks version and checksum of a payload and nothing else.
-	Verify(payload []byte) bool
-}
-
 // Stats are the counters that commands keep.
 type Stats struct {
 	Hits    int64 // keys read and found
@@ -45,7 +32,6 @@ type Stats struct {
 type Env struct {
 	Keyspace *store.Keyspace
 	Effects  Effects // nil: effects are dropped
-	Codec    Codec   // nil: DUMP and RESTORE are refused
 	Stats    Stats
 	// Rand is the source of all random choices.
 	Rand func() uint64

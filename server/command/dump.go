@@ -1,5 +1,12 @@
 package command
 
+import (
+	"errors"
+
+	"github.com/lockstep-db/lockstep/server/rdb"
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
 func dumpSpec() *Spec {
 	return &Spec{Name: "dump", Arity: 2, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runDump, Doc: Doc{
 		Since: "2.6.0", Complexity: "O(N) for N bytes",
@@ -33,11 +40,7 @@ func runDump(c *Call) {
 		c.Out.Null()
 		return
 	}
-	if c.Codec == nil {
-		c.Fail(errNoCodec)
-		return
-	}
-	c.Out.Bulk(c.Codec.AppendDump(nil, e))
+	c.Out.Bulk(rdb.AppendDumpString(nil, c.value(e)))
 }
 
 type restoreOptions struct {
@@ -96,30 +99,25 @@ func runRestore(c *Call) {
 	if !ok {
 		return
 	}
-	if c.Codec == nil {
-		c.Fail(errNoCodec)
+	value, ok := parsePayload(c, payload)
+	if !ok {
 		return
 	}
-	if !c.Codec.Verify(payload) {
-		c.Fail(errBadPayload)
-		return
-	}
-	_, existed := c.DB.Find(key)
-	if err := c.Codec.Restore(c.DB, key, payload, at); err != nil {
-		c.Fail(errBadFormat)
-		return
+	existed := false
+	if opts.replace {
+		_, existed = c.DB.Find(key)
 	}
 	c.Out.OK()
 	if at != 0 && c.past(at) {
-		// The payload was worth reading: a bad one is an error in any case.
-		c.DB.Delete(key)
+		// Born dead. What it would have replaced is gone all the same.
 		if existed {
+			c.DB.Delete(key)
 			c.Rewrite(delCommand, key)
 			c.modified(EventGeneric, "del", key)
 		}
 		return
 	}
-	c.restored(key, opts)
+	c.setRestoredAccess(c.DB.SetString(key, value, at), opts)
 	if at != 0 && !opts.absolute {
 		args := append([][]byte(nil), c.Args...)
 		args[2] = c.spell(at)
@@ -143,11 +141,26 @@ func restoreExpiry(c *Call, o restoreOptions) (at int64, ok bool) {
 	return at, true
 }
 
-// restored sets the access bits that the options ask for.
-func (c *Call) restored(key []byte, o restoreOptions) {
-	e, ok := c.DB.Find(key)
+// parsePayload reads what DUMP wrote, here or on another server, or answers with
+// an error.
+func parsePayload(c *Call, payload []byte) (value []byte, ok bool) {
+	v, err := rdb.ParseDump(payload)
+	var unsupported *rdb.UnsupportedTypeError
 	switch {
-	case !ok:
+	case err == nil:
+		return v.String, true
+	case errors.Is(err, rdb.ErrPayload):
+		c.Fail(errBadPayload)
+	case errors.As(err, &unsupported):
+		c.Fail(errUnsupportedValue(unsupported.Type))
+	default:
+		c.Fail(errBadFormat)
+	}
+	return nil, false
+}
+
+func (c *Call) setRestoredAccess(e store.Entry, o restoreOptions) {
+	switch {
 	case o.freq >= 0 && c.LFU:
 		e.SetAccess(c.minutes()<<8 | uint32(o.freq))
 	case o.idle >= 0 && !c.LFU:

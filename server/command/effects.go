@@ -25,6 +25,9 @@ type outcome struct {
 	own     ownEffect
 	rewrite [][]byte // valid when own is rewritten
 	arena   []byte   // numbers spelled out for rewrites; reused
+	// separate lets a replica apply the effects one by one: the DELs of a SCAN
+	// have nothing to do with each other.
+	separate bool
 }
 
 type ownEffect uint8
@@ -38,6 +41,7 @@ const (
 func (o *outcome) reset() {
 	o.dirty = 0
 	o.own = verbatim
+	o.separate = false
 	if len(o.pending) > 0 {
 		clear(o.pending)
 		o.pending = o.pending[:0]
@@ -93,7 +97,7 @@ func (c *Call) deliver() {
 	if n == 0 || c.Effects == nil {
 		return
 	}
-	if n > 1 {
+	if n > 1 && !o.separate {
 		c.Effects.Begin()
 		defer c.Effects.End()
 	}

@@ -1,6 +1,9 @@
 package command
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // ReplyError is an error as a client reads it, beginning with its code. The
 // texts are part of the protocol: clients and libraries match them.
@@ -59,7 +62,6 @@ const (
 	errBitfieldFlow    ReplyError = "ERR Invalid OVERFLOW type specified"
 	errBitfieldRO      ReplyError = "ERR BITFIELD_RO only supports the GET subcommand"
 	errInt32Range      ReplyError = "ERR value is out of range, value must between -2147483648 and 2147483647"
-	errNoCodec         ReplyError = "ERR values can not be serialized: this server was built without a codec"
 	errNoKeyArguments  ReplyError = "ERR The command has no key arguments"
 	errInvalidCommand  ReplyError = "ERR Invalid command specified"
 	errInvalidArgCount ReplyError = "ERR Invalid number of arguments specified for command"
@@ -78,11 +80,14 @@ func errExpireTime(name string) ReplyError {
 // garbage gets it back in part, not in whole.
 const maxQuoted = 128
 
-func quoted(b []byte) string {
-	if len(b) > maxQuoted {
-		b = b[:maxQuoted]
+// quoted is what an error repeats of an argument: up to a limit, and up to a
+// zero byte, where Redis stops as well.
+func quoted(b []byte, limit int) []byte {
+	b = b[:min(len(b), limit)]
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
 	}
-	return string(b)
+	return b
 }
 
 func errUnknownCommand(args [][]byte) ReplyError {
@@ -91,20 +96,23 @@ func errUnknownCommand(args [][]byte) ReplyError {
 		if len(rest) >= maxQuoted {
 			break
 		}
-		if room := maxQuoted - len(rest); len(a) > room {
-			a = a[:room]
-		}
 		rest = append(rest, '\'')
-		rest = append(rest, a...)
+		rest = append(rest, quoted(a, maxQuoted-len(rest)+1)...)
 		rest = append(rest, '\'', ' ')
 	}
-	return ReplyError(fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", quoted(args[0]), rest))
+	return ReplyError(fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", quoted(args[0], maxQuoted), rest))
 }
 
 func errUnknownSubcommand(parent string, sub []byte) ReplyError {
-	return ReplyError(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", quoted(sub), upper(parent)))
+	return ReplyError(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", quoted(sub, maxQuoted), upper(parent)))
 }
 
 func errUnsupportedOption(option []byte) ReplyError {
-	return ReplyError(fmt.Sprintf("ERR Unsupported option %s", quoted(option)))
+	return ReplyError(fmt.Sprintf("ERR Unsupported option %s", quoted(option, len(option))))
+}
+
+// errUnsupportedValue is for values that Redis could restore and this server can
+// not yet.
+func errUnsupportedValue(kind string) ReplyError {
+	return ReplyError("ERR a value of the type " + kind + " can not be restored: this server does not support it yet")
 }

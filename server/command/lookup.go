@@ -103,39 +103,3 @@ func (c *Call) value(e store.Entry) []byte {
 	}
 	return e.StringBytes(c.scratch)
 }
-
-// Expiry of keys that nobody asks for.
-
-// ExpireSample looks at up to n keys with an expiry time in a database, removes
-// those whose time was over at now (Unix milliseconds), each with a DEL of its
-// own to the effects, and returns how many it saw and removed. It is for
-// primaries; the caller repeats it as long as many of the keys seen were due
-// and there is time.
-func (e *Env) ExpireSample(db *store.DB, now int64, n int) (seen, expired int) {
-	// Keys are copied because the keyspace must not change during the visit.
-	var keys []byte
-	var ends []int
-	seen = db.SampleVolatile(e.Rand(), n, func(entry store.Entry) {
-		if at, ok := entry.ExpireAt(); ok && now > at {
-			keys = append(keys, entry.Key()...)
-			ends = append(ends, len(keys))
-		}
-	})
-	from := 0
-	for _, end := range ends {
-		key := keys[from:end]
-		from = end
-		db.Delete(key)
-		e.Stats.Expired++
-		if e.Notify != nil {
-			e.Notify(EventExpired, "expired", db.Index(), key)
-		}
-		if e.Touched != nil {
-			e.Touched(db.Index(), key)
-		}
-		if e.Effects != nil {
-			e.Effects.Effect(db.Index(), [][]byte{delCommand, key})
-		}
-	}
-	return seen, len(ends)
-}

@@ -72,6 +72,7 @@ func runScan(c *Call) {
 	if !ok {
 		return
 	}
+	c.left.separate = true
 	page := c.scanPage(cursor, opts)
 	c.Out.Array(2)
 	c.Out.BulkString(strconv.FormatUint(page.next, 10))
@@ -134,6 +135,7 @@ func (c *Call) scanPage(cursor uint64, o scanOptions) scanPage {
 }
 
 func runRandomKey(c *Call) {
+	c.left.separate = true
 	// Where expired keys are only hidden, a database full of them must not keep
 	// the loop busy.
 	for tries := 0; tries < 100; tries++ {

@@ -91,8 +91,7 @@ func runSort(c *Call) {
 		c.Out.Array(0)
 		return
 	}
-	if _, found := c.FindWrite(dst); found {
-		c.DB.Delete(dst)
+	if c.DB.Delete(dst) {
 		c.modified(EventGeneric, "del", dst)
 	}
 	c.Out.Int(0)

@@ -6,16 +6,18 @@ func runAppend(c *Call) {
 	if failed {
 		return
 	}
-	if found && !c.fits(int64(e.StringLen()), len(suffix)) {
+	if !found {
+		setAs(c, "append", key, suffix)
+		c.Out.Int(int64(len(suffix)))
+		return
+	}
+	if !c.fits(int64(e.StringLen()), len(suffix)) {
 		return
 	}
 	n, err := c.DB.Append(key, suffix)
 	if err != nil {
 		c.Fail(errStringTooLong)
 		return
-	}
-	if !found {
-		c.created(key)
 	}
 	c.modified(EventString, "append", key)
 	c.Out.Int(int64(n))

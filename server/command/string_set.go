@@ -21,8 +21,12 @@ func runSet(c *Call) {
 // looked up once, by the store. A key whose time is over is overwritten without
 // a DEL of its own: a replica that gets the SET ends up the same.
 func setPlain(c *Call, key, value []byte) {
+	setAs(c, "set", key, value)
+}
+
+func setAs(c *Call, event string, key, value []byte) {
 	c.access(c.DB.SetString(key, value, 0))
-	c.modified(EventString, "set", key)
+	c.modified(EventString, event, key)
 }
 
 type setReplies struct{ done, refused func(*Call) }
@@ -64,7 +68,7 @@ func set(c *Call, o setOptions, value []byte, reply setReplies) {
 	switch {
 	case o.unit == noExpiry && o.get:
 		c.Rewrite(withoutGet(c.Args)...)
-	case o.unit != noExpiry && o.unit != atMillis:
+	case o.unit != noExpiry:
 		c.Rewrite(setCommand, key, value, pxatOption, c.spell(at))
 	}
 	if o.unit != noExpiry {

@@ -1,0 +1,275 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// redisServer is a real redis-server with a client and, after attach, a replica
+// that only listens.
+type redisServer struct {
+	t       testing.TB
+	addr    string
+	conn    net.Conn
+	replies *bufio.Reader
+	stream  *bufio.Reader
+	db      int // the stream's selected database
+	syncs   int
+}
+
+const redisDeadline = 30 * time.Second
+
+// startRedis starts a server of its own for the test. Without redis-server the
+// test is skipped, unless LOCKSTEP_REQUIRE_REDIS says that this must not happen.
+func startRedis(t testing.TB) *redisServer {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("LOCKSTEP_REQUIRE_REDIS") != "" {
+			t.Fatalf("redis-server is required: %v", err)
+		}
+		t.Skipf("compares with a real redis-server: %v", err)
+	}
+	dir := t.TempDir()
+	for attempt := 0; attempt < 5; attempt++ {
+		if r := tryRedis(t, path, dir); r != nil {
+			return r
+		}
+	}
+	log, _ := os.ReadFile(filepath.Join(dir, "redis.log"))
+	t.Fatalf("redis-server did not start; its log:\n%s", log)
+	return nil
+}
+
+func tryRedis(t testing.TB, path, dir string) *redisServer {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	_ = free.Close()
+	cmd := exec.Command(path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "",
+		"--dir", dir, "--logfile", "redis.log", "--enable-debug-command", "yes",
+		"--repl-diskless-sync", "no", "--repl-ping-replica-period", "3600")
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start redis-server: %v", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	})
+	r := &redisServer{t: t, addr: fmt.Sprintf("127.0.0.1:%d", port)}
+	for deadline := time.Now().Add(redisDeadline); time.Now().Before(deadline); {
+		select {
+		case <-ended: // somebody else took the port
+			return nil
+		default:
+		}
+		if r.conn, err = net.Dial("tcp", r.addr); err == nil {
+			t.Cleanup(func() { _ = r.conn.Close() })
+			_ = r.conn.SetDeadline(time.Now().Add(10 * time.Minute))
+			r.replies = bufio.NewReader(r.conn)
+			return r
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return nil
+}
+
+// do sends a command and returns the bytes of the reply.
+func (r *redisServer) do(args ...[]byte) []byte {
+	r.t.Helper()
+	if _, err := r.conn.Write(request(args...)); err != nil {
+		r.t.Fatalf("send %s: %v", spellArgs(args), err)
+	}
+	reply, err := readRaw(r.replies, nil)
+	if err != nil {
+		r.t.Fatalf("reply to %s: %v", spellArgs(args), err)
+	}
+	return reply
+}
+
+func (r *redisServer) must(line string) []byte {
+	r.t.Helper()
+	reply := r.do(words(r.t, line)...)
+	if reply[0] == '-' {
+		r.t.Fatalf("%s: %s", line, reply)
+	}
+	return reply
+}
+
+// attach makes the test a replica of the server, as far as the server can see.
+func (r *redisServer) attach() {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Minute))
+	if _, err := conn.Write(request([]byte("PSYNC"), []byte("?"), []byte("-1"))); err != nil {
+		r.t.Fatal(err)
+	}
+	r.stream = bufio.NewReader(conn)
+	for { // bare newlines, +FULLRESYNC, bare newlines, $length
+		line, err := r.stream.ReadString('\n')
+		if err != nil {
+			r.t.Fatalf("wait for the snapshot: %v", err)
+		}
+		if strings.HasPrefix(line, "$") {
+			size, err := strconv.ParseInt(strings.TrimSpace(line[1:]), 10, 64)
+			if err != nil {
+				r.t.Fatalf("snapshot header %q: %v", line, err)
+			}
+			if _, err := io.CopyN(io.Discard, r.stream, size); err != nil {
+				r.t.Fatalf("read the snapshot: %v", err)
+			}
+			r.takeEffects()
+			return
+		}
+	}
+}
+
+// takeEffects returns what went down the replication stream since the last call
+// in the form of effectLog.
+func (r *redisServer) takeEffects() []string {
+	r.t.Helper()
+	r.syncs++
+	marker := fmt.Sprintf("marker-%d", r.syncs)
+	r.do([]byte("PUBLISH"), []byte(marker), []byte(""))
+	var lines []string
+	for {
+		raw, err := readRaw(r.stream, nil)
+		if err != nil {
+			r.t.Fatalf("read the replication stream: %v", err)
+		}
+		args := parseStream(r.t, raw)
+		switch name := upper(string(args[0])); {
+		case name == "PUBLISH" && string(args[1]) == marker:
+			return lines
+		case name == "SELECT":
+			r.db, _ = strconv.Atoi(string(args[1]))
+		case name == "PING":
+		case name == "MULTI" || name == "EXEC":
+			lines = append(lines, name)
+		default:
+			lines = append(lines, spellEffect(r.db, args))
+		}
+	}
+}
+
+func parseStream(t testing.TB, raw []byte) [][]byte {
+	node, _, err := parseReply(raw)
+	if err != nil {
+		t.Fatalf("replication stream: %v in %q", err, raw)
+	}
+	args := make([][]byte, len(node.elems))
+	for i, e := range node.elems {
+		args[i] = []byte(e.text)
+	}
+	return args
+}
+
+func request(args ...[]byte) []byte {
+	b := fmt.Appendf(nil, "*%d\r\n", len(args))
+	for _, a := range args {
+		b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(a), a)
+	}
+	return b
+}
+
+// readRaw reads one reply of either version of the protocol, whatever it means.
+func readRaw(r *bufio.Reader, raw []byte) ([]byte, error) {
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return raw, err
+	}
+	raw = append(raw, line...)
+	head := bytes.TrimRight(line, "\r\n")
+	if len(head) == 0 {
+		return raw, fmt.Errorf("empty line")
+	}
+	n, _ := strconv.Atoi(string(head[1:]))
+	switch head[0] {
+	case '$', '=', '!':
+		if n >= 0 {
+			body := make([]byte, n+2)
+			if _, err := io.ReadFull(r, body); err != nil {
+				return raw, err
+			}
+			raw = append(raw, body...)
+		}
+		return raw, nil
+	case '%', '|':
+		n *= 2
+	case '*', '~', '>':
+	default:
+		return raw, nil
+	}
+	for range max(n, 0) {
+		if raw, err = readRaw(r, raw); err != nil {
+			return raw, err
+		}
+	}
+	return raw, nil
+}
+
+// replyNode is a parsed reply.
+type replyNode struct {
+	kind  byte
+	text  string
+	null  bool
+	elems []replyNode
+}
+
+func parseReply(raw []byte) (n replyNode, rest []byte, err error) {
+	end := bytes.Index(raw, []byte("\r\n"))
+	if end < 1 {
+		return n, raw, fmt.Errorf("no line end in %q", raw)
+	}
+	n.kind, n.text = raw[0], string(raw[1:end])
+	rest = raw[end+2:]
+	size, _ := strconv.Atoi(n.text)
+	switch n.kind {
+	case '$', '=', '!':
+		if size < 0 {
+			n.null = true
+			return n, rest, nil
+		}
+		if len(rest) < size+2 {
+			return n, rest, fmt.Errorf("short string")
+		}
+		n.text = string(rest[:size])
+		return n, rest[size+2:], nil
+	case '%', '|':
+		size *= 2
+	case '*', '~', '>':
+	default:
+		n.null = n.kind == '_'
+		return n, rest, nil
+	}
+	n.null = size < 0
+	for range max(size, 0) {
+		var e replyNode
+		if e, rest, err = parseReply(rest); err != nil {
+			return n, rest, err
+		}
+		n.elems = append(n.elems, e)
+	}
+	return n, rest, nil
+}
