@@ -17,7 +17,6 @@ type LockstepClusterStatus struct {
 	// epoch is the highest epoch that was decided for this cluster. It only
 	// grows; 0 means that there has been no election yet. A decision.
 	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:XValidation:rule="self >= oldSelf",message="the epoch only grows: restoring an older status would give one epoch two primaries"
 	// +optional
 	Epoch int64 `json:"epoch,omitempty"`
 
