@@ -63,7 +63,7 @@ func (s *Server) cmdSelect(call *command.Call) {
 	n, ok := parseInt(call.Args[1])
 	switch {
 	case !ok:
-		call.Fail("ERR invalid DB index")
+		call.Fail(errNotInteger)
 	case n < 0 || n >= int64(s.keyspace.Databases()):
 		call.Fail(command.ErrDBOutOfRange)
 	default:

@@ -77,7 +77,8 @@ func (s *Server) latencySpec() *command.Spec {
 				"LATEST", "    Return the latest latency samples for all events.",
 				"RESET [<event> ...]", "    Reset latency data of one or more <event> classes.",
 				"    (default: reset all data for all event classes)",
-				"HISTOGRAM [COMMAND ...]", "    Return a cumulative distribution of commands latencies in histogram format."),
+				"HISTOGRAM [COMMAND ...]", "    Return a cumulative distribution of latencies in the format of a histogram for the specified command names.",
+				"    If no commands are specified then all histograms are replied."),
 		}}
 }
 
