@@ -6,7 +6,7 @@ type Arg struct {
 	Name     string
 	Type     ArgType
 	Token    string // the word that introduces it
-	KeySpec  int    // for ArgKey: which of the command's key specs finds it
+	KeySpec  int    // for ArgKey, and patterns that make keys: which of the command's key specs finds it
 	Since    string
 	Optional bool
 	Multiple bool // may be repeated

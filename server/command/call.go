@@ -1,6 +1,8 @@
 package command
 
 import (
+	"strings"
+
 	"github.com/lockstep-db/lockstep/server/resp"
 	"github.com/lockstep-db/lockstep/server/store"
 )
@@ -107,7 +109,7 @@ func (t *Table) Execute(c *Call, spec *Spec) {
 // Fail replies with an error.
 func (c *Call) Fail(err ReplyError) {
 	c.Failed = true
-	c.Out.Error(string(err))
+	c.Out.Error(strings.TrimRight(string(err), "\r\n"))
 }
 
 // Touch tells watchers that a key has been modified.

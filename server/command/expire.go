@@ -127,8 +127,15 @@ func runPExpireTime(c *Call) { timeOf(c, func(at int64) int64 { return at }) }
 // remaining is how much of an expiry time is left, in milliseconds.
 func (c *Call) remaining(at int64) int64 { return max(at-c.Now, 0) }
 
-// rounded turns milliseconds into seconds: 1499 is 1, 1500 is 2.
-func rounded(ms int64) int64 { return (ms + 500) / 1000 }
+// rounded turns milliseconds into seconds: 1499 is 1, 1500 is 2. Nothing is
+// added to ms, which may be the largest number there is.
+func rounded(ms int64) int64 {
+	seconds := ms / 1000
+	if ms%1000 >= 500 {
+		seconds++
+	}
+	return seconds
+}
 
 // timeOf replies with a key's expiry time as show has it; -1 stands for never,
 // -2 for a missing key.

@@ -101,6 +101,10 @@ func replyInfo(c *Call, s *Spec) {
 	for i := range s.KeySpecs {
 		replyKeySpec(c, &s.KeySpecs[i])
 	}
+	if len(s.Subcommands) == 0 {
+		c.Out.Set(0) // a set when there are none, an array otherwise: so does Redis
+		return
+	}
 	replyInfos(c, s.Subcommands)
 }
 
@@ -258,7 +262,7 @@ func replyArg(c *Call, a *Arg) {
 	if a.Type != ArgOneOf && a.Type != ArgBlock {
 		text("display_text", a.Name)
 	}
-	if a.Type == ArgKey {
+	if a.Type == ArgKey || a.KeySpec > 0 {
 		n++
 		replyField(c, "key_spec_index", a.KeySpec)
 	}

@@ -7,9 +7,9 @@ func sortSpecs() []*Spec {
 	store := KeySpec{Flags: KeyOW | KeyUpdate, Find: KeyFind{How: FindUnknown},
 		Notes: "STORE may be anywhere among the options"}
 	args := []Arg{
-		Key(), NewArg("pattern", ArgPattern).After("BY").Opt(),
+		Key(), NewArg("pattern", ArgPattern).After("BY").In(1).Opt(),
 		Block("offset_count", NewArg("offset", ArgInteger), NewArg("count", ArgInteger)).After("LIMIT").Opt(),
-		{Name: "pattern", Type: ArgPattern, Token: "GET", Optional: true, Multiple: true, MultipleToken: true},
+		{Name: "pattern", Type: ArgPattern, Token: "GET", KeySpec: 1, Optional: true, Multiple: true, MultipleToken: true},
 		OneOf("order", Token("ASC"), Token("DESC")).Opt(),
 		Token("ALPHA").Named("sorting").Opt(),
 	}

@@ -26,7 +26,7 @@ func stringReaders() []*Spec {
 			Tips:    []string{"request_policy:multi_shard"},
 			Args:    []Arg{Key().Many()},
 		}},
-		{Name: "strlen", Arity: 2, Flags: ReadOnly | Fast, FirstKey: 1, LastKey: 1, Run: runStrlen, Doc: Doc{
+		{Name: "strlen", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: []KeySpec{KeyAt(1, 0, 1, KeyRO)}, Run: runStrlen, Doc: Doc{
 			Since: "2.2.0", Complexity: "O(1)",
 			Summary: "Returns the length of the string at a key",
 			Args:    []Arg{Key()},
