@@ -25,6 +25,12 @@ const (
 func (s *Server) request(c *conn, args [][]byte) bool {
 	spec, err := s.commands.Lookup(args)
 	if err != nil {
+		if spec == nil && looksLikeHTTP(args[0]) {
+			s.log.Warningf("Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to this server. "+
+				"This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise it. Connection from %s aborted.", c.peer)
+			s.closeConn(c)
+			return true
+		}
 		s.reject(c, spec, asReply(err))
 		return true
 	}
@@ -49,6 +55,10 @@ func (s *Server) request(c *conn, args [][]byte) bool {
 	s.run(c, call, spec)
 	return true
 }
+
+// looksLikeHTTP says whether a web browser was made to talk to us; what follows
+// could have been chosen by a stranger's page.
+func looksLikeHTTP(word []byte) bool { return foldIs(word, "post") || foldIs(word, "host:") }
 
 func asReply(err error) command.ReplyError {
 	var re command.ReplyError
@@ -79,7 +89,7 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if s.loading && flags&command.Loading == 0 {
 		return errLoading
 	}
-	if refusal := s.managedReadRefusal(); refusal != "" && flags&command.Stale == 0 {
+	if refusal := s.managedReadRefusal(); refusal != "" && flags&command.ReadOnly != 0 {
 		return refusal
 	}
 	if s.repl.stale && flags&command.Stale == 0 && !s.config.ReplicaServeStaleData {

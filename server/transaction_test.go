@@ -1,0 +1,145 @@
+package server_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/servertest"
+)
+
+func TestWatchedKeys(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		before  [][]string // on either connection, before WATCH
+		meddle  [][]string // by somebody else, between WATCH and EXEC
+		aborted bool
+	}{
+		{name: "nobody touches the key", before: [][]string{{"SET", "k", "1"}}},
+		{name: "somebody else writes the key", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"SET", "k", "2"}}, aborted: true},
+		{name: "somebody else writes the same value", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"SET", "k", "1"}}, aborted: true},
+		{name: "somebody else creates the key", meddle: [][]string{{"SET", "k", "1"}}, aborted: true},
+		{name: "somebody else deletes the key", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"DEL", "k"}}, aborted: true},
+		{name: "deleting a key that is not there touches nothing", meddle: [][]string{{"DEL", "k"}}},
+		{name: "another key is none of its business", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"SET", "other", "2"}}},
+		{name: "the same name in another database is another key", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"SELECT", "1"}, {"SET", "k", "2"}, {"SELECT", "0"}}},
+		{name: "an expiry is a change", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"EXPIRE", "k", "100"}}, aborted: true},
+		{name: "a rename onto the key", before: [][]string{{"SET", "a", "1"}}, meddle: [][]string{{"RENAME", "a", "k"}}, aborted: true},
+		{name: "FLUSHALL with the key there", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"FLUSHALL"}}, aborted: true},
+		{name: "FLUSHALL without the key", meddle: [][]string{{"FLUSHALL"}}},
+		{name: "SWAPDB brings another value", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"SWAPDB", "0", "1"}}, aborted: true},
+		{name: "SWAPDB of others", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"SWAPDB", "1", "2"}}},
+		{name: "reading is no change", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"GET", "k"}, {"TTL", "k"}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			i := servertest.Start(t)
+			c, other := i.Client(t), i.Client(t)
+			for _, words := range row.before {
+				c.Do(words...)
+			}
+			c.Must("OK", "WATCH", "k")
+			for _, words := range row.meddle {
+				other.Do(words...)
+			}
+			c.Must("OK", "MULTI")
+			c.Must("QUEUED", "PING")
+			want := "[PONG]"
+			if row.aborted {
+				want = "<nil>"
+			}
+			c.Must(want, "EXEC")
+		})
+	}
+}
+
+func TestAWatchedKeyThatRunsOutAbortsTheTransaction(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	c.Must("OK", "SET", "k", "1", "PX", "20")
+	c.Must("OK", "WATCH", "k")
+	servertest.Until(t, "the key has run out", func() error {
+		if v := c.Do("EXISTS", "k"); v != int64(0) {
+			return fmt.Errorf("EXISTS says %v", v)
+		}
+		return nil
+	})
+	c.Must("OK", "MULTI")
+	c.Must("QUEUED", "PING")
+	c.Must("<nil>", "EXEC")
+}
+
+func TestPausedWritesWaitAndReadsDoNot(t *testing.T) {
+	i := servertest.Start(t)
+	admin, writer, reader := i.Client(t), i.Client(t), i.Client(t)
+	admin.Must("OK", "SET", "k", "old")
+	admin.Must("OK", "CLIENT", "PAUSE", "100000", "WRITE")
+	writer.Send("SET", "k", "new")
+	writer.Send("GET", "k") // behind a write that waits
+	servertest.Until(t, "the writer waits", func() error {
+		if n := admin.Info("clients")["blocked_clients"]; n != "1" {
+			return fmt.Errorf("blocked_clients is %s", n)
+		}
+		return nil
+	})
+	reader.Must("old", "GET", "k")
+	reader.Must("OK", "MULTI")
+	reader.Must("QUEUED", "GET", "k")
+	reader.Must("[old]", "EXEC")
+	admin.Must("OK", "CLIENT", "UNPAUSE")
+	if got := writer.Receive(); got != "OK" {
+		t.Errorf("the held SET: %v", got)
+	}
+	if got := writer.Receive(); got != "new" {
+		t.Errorf("the GET behind it: %v", got)
+	}
+}
+
+func TestAPauseEndsByItself(t *testing.T) {
+	i := servertest.Start(t)
+	admin, client := i.Client(t), i.Client(t)
+	begun := time.Now()
+	admin.Must("OK", "CLIENT", "PAUSE", "50", "ALL")
+	client.Must("PONG", "PING")
+	if waited := time.Since(begun); waited < 40*time.Millisecond {
+		t.Errorf("PING was answered after %v, in the middle of the pause", waited)
+	}
+}
+
+func TestRepliesCanBeTurnedOff(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	c.Send("CLIENT", "REPLY", "SKIP")
+	c.Send("SET", "a", "1")
+	c.Must("1", "GET", "a")
+	c.Send("CLIENT", "REPLY", "OFF")
+	c.Send("SET", "a", "2")
+	c.Send("GET", "a")
+	c.Must("OK", "CLIENT", "REPLY", "ON")
+	c.Must("2", "GET", "a")
+}
+
+func TestKilledClientsAreGone(t *testing.T) {
+	i := servertest.Start(t)
+	admin, victim := i.Client(t), i.Client(t)
+	id := victim.Text("CLIENT", "ID")
+	admin.Must("1", "CLIENT", "KILL", "ID", id)
+	if rest := victim.AwaitClose(); rest != "" {
+		t.Errorf("the victim was told %q", rest)
+	}
+	admin.Must("0", "CLIENT", "KILL", "ID", id)
+	admin.Must("1", "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
+	admin.AwaitClose()
+}
+
+func TestMonitorShowsRequestsWithoutPasswords(t *testing.T) {
+	i := servertest.Start(t)
+	watcher, c := i.Client(t), i.Client(t)
+	watcher.Must("OK", "MONITOR")
+	c.Do("SET", "k", "with \"quotes\"\n")
+	c.Do("AUTH", "secret")
+	c.Do("PING")
+	for _, want := range []string{`"SET" "k" "with \"quotes\"\n"`, `"PING"`} {
+		line := fmt.Sprint(watcher.Receive())
+		if len(line) < len(want) || line[len(line)-len(want):] != want {
+			t.Errorf("got %q, want it to end in %s", line, want)
+		}
+	}
+}
