@@ -45,6 +45,7 @@ type managedState struct {
 	obeyed    uint64        // the newest epoch whose fencing has been carried out
 	pending   *timer        // a publication that is due
 	published time.Duration
+	leaseEnd  *timer    // when the lease ends unless it is renewed
 	handover  *handover // under way, or nil
 	growth    growth
 	seq       uint64 // of statuses, when there is no machine

@@ -109,7 +109,23 @@ func (s *Server) publish() *instance.Status {
 	m.beat.Store(int64(now))
 	st := s.makeStatus(now)
 	m.board.put(st)
+	s.awaitLeaseEnd(now)
 	return s.currentStatus()
+}
+
+// awaitLeaseEnd has the end of the lease told when it comes. The lease is usually
+// renewed before; then the timer finds that out and waits again.
+func (s *Server) awaitLeaseEnd(now time.Duration) {
+	m := &s.managed
+	if m.machine == nil || m.leaseEnd != nil {
+		return
+	}
+	if end, ok := m.machine.LeaseEnd(now); ok {
+		m.leaseEnd = s.after(end-now, func() {
+			m.leaseEnd = nil
+			s.publish()
+		})
+	}
 }
 
 func (s *Server) makeStatus(now time.Duration) *instance.Status {
