@@ -13,14 +13,24 @@ local_exists() { "$CLUSTER_TOOL" kubeconfig >/dev/null 2>&1; }
 local_load_image() {
 	say "loading the image onto the nodes"
 	"$CLUSTER_TOOL" load-image "$ARCHIVE"
-	local used worker stale
+	local used worker
 	used=$(in_cluster kubectl get pods --all-namespaces --output 'jsonpath={.items[*].spec.containers[*].image}')
 	for worker in $(in_cluster kubectl get nodes --output 'jsonpath={.items[*].metadata.name}'); do
-		for stale in $("$CLUSTER_TOOL" exec "$worker" ctr --namespace k8s.io images list --quiet 'name~=^localhost/lockstep:'); do
-			[[ " $used $IMAGE " == *" $stale "* ]] ||
-				"$CLUSTER_TOOL" exec "$worker" ctr --namespace k8s.io images remove "$stale" >/dev/null
-		done
+		remove_images_but "$worker" "$used $IMAGE"
 	done
+}
+
+# remove_images_but WORKER IMAGES removes all of ours that are not named. An image
+# is listed by its name and once more by a sum, which would keep its content.
+remove_images_but() {
+	local list name digest names
+	list=$("$CLUSTER_TOOL" exec "$1" ctr --namespace k8s.io images list 2>/dev/null)
+	while read -r name _ digest _; do
+		[[ $name == localhost/lockstep:* && " $2 " != *" $name "* ]] || continue
+		names=$(awk -v name="$name" -v digest="$digest" '$1 == name || $3 == digest && /^sha256:/ && !/pinned/ {print $1}' <<<"$list")
+		# shellcheck disable=SC2086 # one argument each
+		"$CLUSTER_TOOL" exec "$1" ctr --namespace k8s.io images remove $names >/dev/null 2>&1
+	done <<<"$list"
 }
 
 # local_process POD-UID PROGRAM prints the machine's process ID of a program in a

@@ -3,7 +3,7 @@
 # of the kernel that no namespace keeps apart, and empty mount points.
 
 readonly PACKAGES=(iproute2 iptables nftables runc containernetworking-plugins
-	jq openssl procps util-linux kmod)
+	jq openssl procps util-linux kmod ca-certificates)
 readonly COMMANDS=(ip bridge iptables nft runc jq openssl pgrep nsenter unshare flock)
 readonly CNI_PLUGINS=/usr/lib/cni
 
@@ -45,6 +45,8 @@ missing_commands() {
 		command -v "$command" >/dev/null || missing+=("$command")
 	done
 	[[ -x $CNI_PLUGINS/ptp && -x $CNI_PLUGINS/host-local ]] || missing+=("$CNI_PLUGINS/ptp")
+	# Without these Go fetches no module. Elsewhere than on Debian they have other names.
+	[[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(certificates)
 	echo "${missing[*]}"
 }
 
