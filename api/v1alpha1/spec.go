@@ -106,11 +106,11 @@ type LockstepClusterSpec struct {
 	Failover FailoverSpec `json:"failover,omitzero"`
 
 	// config holds server directives by their redis.conf names, such as
-	// "maxmemory-policy: allkeys-lru". Directives that the operator manages are
+	// "timeout: '300'". Directives that the operator manages are
 	// refused. A directive that the server does not know stops the first instance
 	// that is updated, and the update with it.
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-z][a-z0-9-]{0,63}$'))",message="config: the names of directives are written in lower case letters, digits and '-', such as maxmemory-policy"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-z][a-z0-9_-]{0,63}$'))",message="config: the names of directives are written in lower case letters, digits, '-' and '_', such as maxmemory-samples"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !self[k].matches('[\\r\\n]'))",message="config: the value of a directive must be a single line; write each directive as a key of its own"
 	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k.startsWith('lockstep-'))",message="config: the lockstep-* directives are set by the operator; use the fields of spec instead"
 	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k in ['port','bind','bind-source-addr','protected-mode','unixsocket','unixsocketperm','cluster-enabled'])",message="config: port, bind, bind-source-addr, protected-mode, unixsocket, unixsocketperm and cluster-enabled are set by the operator: clients connect to port 6379 of the services NAME-rw and NAME-ro; see spec.services"
@@ -119,6 +119,8 @@ type LockstepClusterSpec struct {
 	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k == 'repl-backlog-size')",message="config: set spec.replication.backlog.memory instead of repl-backlog-size"
 	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k in ['requirepass','masterauth','masteruser','user','aclfile'] || k.startsWith('tls-'))",message="config: requirepass, masterauth, masteruser, user, aclfile and tls-* can not be set: passwords and TLS for clients are not available in this version of the operator; restrict access to port 6379 with a NetworkPolicy"
 	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k in ['include','daemonize','pidfile','logfile','supervised','loadmodule','rename-command','enable-debug-command'] || k.startsWith('syslog-'))",message="config: include, daemonize, pidfile, logfile, supervised, syslog-*, loadmodule, rename-command and enable-debug-command can not be used in a container that the operator runs; logs go to the container's output"
+	// +kubebuilder:validation:XValidation:rule="!('maxmemory-policy' in self) || self['maxmemory-policy'] == 'noeviction'",message="config: maxmemory-policy must be noeviction: keys are not evicted in this version"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k in ['io-threads','notify-keyspace-events','maxmemory-clients'])",message="config: io-threads, notify-keyspace-events and maxmemory-clients are not available in this version of the server; remove them"
 	// +optional
 	Config map[string]DirectiveValue `json:"config,omitempty"`
 

@@ -83,7 +83,10 @@ var creations = []struct {
 	{"a busy primary must not be given up before a silent one", cluster("failover: {detectionTimeout: 10s, busyTimeout: 5s}"), "failover.busyTimeout must not be shorter than failover.detectionTimeout"},
 	{"a detection slower than the default busy timeout is told what to raise", cluster("failover: {detectionTimeout: 45s}"), "failover.busyTimeout must not be shorter"},
 
-	{"a server directive is allowed", cluster("config: {maxmemory-policy: allkeys-lru}"), ""},
+	{"a server directive is allowed", cluster("config: {maxmemory-samples: '10'}"), ""},
+	{"eviction does not exist yet and does not stop an instance at its start", cluster("config: {maxmemory-policy: allkeys-lru}"), "maxmemory-policy must be noeviction"},
+	{"the policy that there is can be named", cluster("config: {maxmemory-policy: noeviction}"), ""},
+	{"keyspace events do not exist yet", cluster("config: {notify-keyspace-events: KEA}"), "not available in this version of the server"},
 	{"several arguments stand in one value", cluster(`config: {save: "900 1 300 10", client-output-buffer-limit: "replica 256mb 64mb 60"}`), ""},
 	{"an empty value is allowed", cluster(`config: {save: ""}`), ""},
 	{"a number as a value must be quoted", cluster("config: {timeout: 0}"), "must be of type string"},
@@ -192,7 +195,7 @@ instances: 5
 storage: {size: 10Gi, className: fast}
 replication: {backlog: {minWindow: 1m30s}}
 failover: {automatic: false, detectionTimeout: 750ms}
-config: {maxmemory-policy: allkeys-lru}
+config: {timeout: '300'}
 services: {readWrite: {type: NodePort}}
 `), nil)
 	checkAnswer(t, answer, "")
