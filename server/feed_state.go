@@ -99,8 +99,8 @@ func (s *Server) adoptNotes(n replNotes, gone []expiredKey) {
 		// same server that wrote the snapshot.
 		r.history.ID = n.id
 		r.resumable = true
-		s.setStreamDB(n.streamDB)
 		s.createLog()
+		s.effects.db = n.streamDB // after createLog, which forgets it
 		return
 	}
 	// A primary that was restarted may have lost what it wrote last: it goes on
@@ -185,8 +185,6 @@ func (s *Server) streamDB() int {
 	}
 	return s.effects.db
 }
-
-func (s *Server) setStreamDB(db int) { s.effects.db = db }
 
 // isReplica says whether the server follows another one.
 func (s *Server) isReplica() bool { return s.repl.uplink != nil }

@@ -243,6 +243,27 @@ func TestRestartedReplicaIsPartial(t *testing.T) {
 	})
 }
 
+// The stream selects a database once, so a restarted replica has to know where it was.
+func TestRestartedReplicaRemembersTheDatabase(t *testing.T) {
+	eachPair(t, func(t *testing.T, p, r string) {
+		primary := start(t, p)
+		replica := start(t, r)
+		replica.follow(primary.port)
+		c := primary.client.Conn()
+		defer c.Close()
+		ctx := context.Background()
+		c.Select(ctx, 3)
+		c.Set(ctx, "before", "1", 0)
+		replica.caughtUp(primary)
+		replica.shutdown()
+		c.Set(ctx, "after", "1", 0)
+		replica.launch("--replicaof", "127.0.0.1 "+strconv.Itoa(primary.port))
+		replica.untilField("master_link_status", "up")
+		replica.caughtUp(primary)
+		assertSame(t, primary, replica)
+	})
+}
+
 // A primary is shut down and started again with its snapshot: its replica goes on
 // under the new name of the same history.
 func TestRestartedPrimaryIsPartial(t *testing.T) {
