@@ -110,28 +110,30 @@ func dropPages(mem []byte) {
 }
 
 // takeChunk returns 4 MiB of zeroes from some region.
-func (a *arena) takeChunk() ([]byte, *region) {
+//
+// Huge pages make a random access a third cheaper, but round what is touched up
+// to 2 MiB: callers ask for them once they are past their first few chunks.
+func (a *arena) takeChunk(huge bool) ([]byte, *region) {
 	for _, r := range a.regions {
 		if n := len(r.free); n > 0 {
 			c := int(r.free[n-1])
 			r.free = r.free[:n-1]
-			return r.mem[c*chunkSize : (c+1)*chunkSize : (c+1)*chunkSize], r
+			mem := r.mem[c*chunkSize : (c+1)*chunkSize : (c+1)*chunkSize]
+			advice := syscall.MADV_NOHUGEPAGE
+			if huge {
+				advice = syscall.MADV_HUGEPAGE
+			}
+			// A kernel without huge pages refuses, which is fine.
+			_ = syscall.Madvise(mem, advice)
+			return mem, r
 		}
 	}
 	r := &region{mem: mapMemory(regionChunks * chunkSize), free: make([]uint8, 0, regionChunks)}
 	for c := regionChunks - 1; c >= 0; c-- {
 		r.free = append(r.free, uint8(c))
 	}
-	if len(a.regions) > 0 {
-		// Huge pages halve the cost of a random access, but a small data set
-		// must not be rounded up to 2 MiB here and there: the first region
-		// does without. A kernel that has none refuses, which is fine.
-		_ = syscall.Madvise(r.mem, syscall.MADV_HUGEPAGE)
-	} else {
-		_ = syscall.Madvise(r.mem, syscall.MADV_NOHUGEPAGE)
-	}
 	a.regions = append(a.regions, r)
-	return a.takeChunk()
+	return a.takeChunk(huge)
 }
 
 // returnChunk takes back what takeChunk gave. Its pages have been dropped.

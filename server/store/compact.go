@@ -29,7 +29,9 @@ func (a *arena) sparse(class uint8) (id uint32, ok bool) {
 	per := perSpan(class)
 	room := s.count[class] * per
 	free := room - s.used[class]
-	if free < 2*per || free*4 < room {
+	// The entries of one span must fit the others with some room left, lest
+	// the next ones to come need a new span again.
+	if free < per+per/4 || free*4 < room {
 		return 0, false
 	}
 	// Looking at a few is enough: what counts is not to choose a full one.

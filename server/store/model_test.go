@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"maps"
 	"strconv"
 	"testing"
@@ -67,6 +66,9 @@ func (m *model) modify(db int, key string, change func(val []byte) []byte) strin
 }
 
 func (m *model) setRange(db int, key string, off int, val string) string {
+	if val == "" {
+		return m.dbs[db][key].val
+	}
 	return m.modify(db, key, func(b []byte) []byte {
 		if need := off + len(val); need > len(b) {
 			b = append(b, make([]byte, need-len(b))...)
@@ -272,5 +274,3 @@ func (c *cutCheck) step(n int) bool {
 	}
 	return true
 }
-
-func (c *cutCheck) String() string { return fmt.Sprintf("cut of %d databases", len(c.want.dbs)) }

@@ -69,7 +69,7 @@ func (a *arena) runChunk(pages int) uint32 {
 			return list[len(list)-1]
 		}
 	}
-	mem, region := a.takeChunk()
+	mem, region := a.takeChunk(false)
 	t := &runTable{largest: pagesPerChunk}
 	c := a.number(mem, chunkInfo{kind: kindRuns, region: region, runs: t})
 	a.list(c, t)

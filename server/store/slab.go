@@ -19,6 +19,9 @@ const (
 	// have spans of their own, since compaction could not tell them from entries.
 	tableClass = 0
 	maxClasses = 64
+
+	// smallChunks is how many chunks of spans do without huge pages.
+	smallChunks = 2
 )
 
 // classSize is the block size of each class, and sizeClass the class for a size
@@ -66,6 +69,7 @@ type slabs struct {
 	vacant  []uint32             // chunks with vacant spans
 	count   [maxClasses]int      // spans in use
 	used    [maxClasses]int      // blocks handed out
+	chunks  int                  // chunks of kindSlab
 }
 
 func perSpan(class uint8) int { return spanSize / int(classSize[class]) }
@@ -135,7 +139,8 @@ func (a *arena) span(id uint32) *span {
 func (a *arena) addSpan(class uint8) {
 	s := &a.slabs
 	if len(s.vacant) == 0 {
-		mem, region := a.takeChunk()
+		mem, region := a.takeChunk(s.chunks >= smallChunks)
+		s.chunks++
 		t := &spanTable{vacant: ^uint64(0), pos: 0}
 		s.vacant = append(s.vacant, a.number(mem, chunkInfo{kind: kindSlab, region: region, spans: t}))
 	}
@@ -185,6 +190,7 @@ func (a *arena) releaseSpan(chunk uint32, i int) {
 	mem, region := a.chunks[chunk], a.info[chunk].region
 	a.unnumber(chunk)
 	a.returnChunk(mem, region)
+	s.chunks--
 }
 
 // releaseEmptySpans releases what freeSlab has kept, and reports how many spans

@@ -59,15 +59,29 @@ func (db *DB) Append(key, suffix []byte) (newLen int, err error) {
 
 // SetRange overwrites the string at key from byte off on, after filling up with
 // zero bytes to off, and returns the new length. The key is created when
-// missing. off must not be negative. The error is ErrValueTooLong or
-// ErrWrongType; nothing has changed then.
+// missing; but an empty val changes nothing. off must not be negative. The error
+// is ErrValueTooLong or ErrWrongType; nothing has changed then.
 func (db *DB) SetRange(key []byte, off int, val []byte) (newLen int, err error) {
+	if len(val) == 0 {
+		return db.stringLen(key)
+	}
 	b, err := db.GrowString(key, off+len(val))
 	if err != nil {
 		return 0, err
 	}
 	copy(b[off:], val)
 	return len(b), nil
+}
+
+func (db *DB) stringLen(key []byte) (int, error) {
+	e, ok := db.Find(key)
+	switch {
+	case !ok:
+		return 0, nil
+	case e.Type() != TypeString:
+		return 0, ErrWrongType
+	}
+	return e.StringLen(), nil
 }
 
 // GrowString makes the string at key at least minLen bytes long, filling up

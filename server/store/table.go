@@ -172,7 +172,7 @@ func (t *table) fill(b *bucket, p place) {
 // addBucket brings bucket number t.buckets into use.
 func (t *table) addBucket() {
 	if t.buckets == uint64(len(t.segments))*segmentBuckets {
-		mem, region := t.arena.takeChunk()
+		mem, region := t.arena.takeChunk(len(t.segments) > 0)
 		t.segments = append(t.segments, segment{mem, region})
 	}
 	t.buckets++

@@ -31,7 +31,7 @@ func (v *volatileIndex) set(i uint32, h handle) { binary.LittleEndian.PutUint64(
 // add appends h and returns its place.
 func (v *volatileIndex) add(h handle) uint32 {
 	if v.count == len(v.segments)*segmentIndexes {
-		mem, region := v.arena.takeChunk()
+		mem, region := v.arena.takeChunk(len(v.segments) > 0)
 		v.segments = append(v.segments, segment{mem, region})
 	}
 	i := uint32(v.count)
