@@ -32,6 +32,7 @@ type fileWriter struct {
 	gone   bool   // abandoned: remove the file
 	drain  func() // posted once when little is queued; nil: nobody waits
 	result func(error)
+	waited chan error // instead of result: somebody waits
 
 	// Owned by the goroutine.
 	file    *os.File
@@ -102,6 +103,16 @@ func (w *fileWriter) finish(result func(error)) {
 	w.wake.Signal()
 }
 
+// finishNow is finish for a caller that waits.
+func (w *fileWriter) finishNow() error {
+	waited := make(chan error, 1)
+	w.mu.Lock()
+	w.ended, w.waited = true, waited
+	w.mu.Unlock()
+	w.wake.Signal()
+	return <-waited
+}
+
 // abandon removes what was written. It may be called at any time before finish.
 func (w *fileWriter) abandon() {
 	w.mu.Lock()
@@ -116,7 +127,7 @@ func (w *fileWriter) run() {
 		for len(w.queue) == 0 && !w.ended {
 			w.wake.Wait()
 		}
-		batch, ended, gone, result := w.queue, w.ended, w.gone, w.result
+		batch, ended, gone, result, waited := w.queue, w.ended, w.gone, w.result, w.waited
 		w.queue = nil
 		w.mu.Unlock()
 		for _, p := range batch {
@@ -127,7 +138,10 @@ func (w *fileWriter) run() {
 		}
 		if ended && (gone || len(batch) == 0) {
 			err := w.close()
-			if result != nil {
+			switch {
+			case waited != nil:
+				waited <- err
+			case result != nil:
 				w.post(func() { result(err) })
 			}
 			return

@@ -299,7 +299,7 @@ func (s *Server) reload(done func(error)) {
 // removeLeftovers deletes the temporary files of a server that did not end in
 // order.
 func (s *Server) removeLeftovers() {
-	names, err := filepath.Glob(filepath.Join(s.config.Dir, "temp-*.rdb"))
+	names, err := filepath.Glob(filepath.Join(s.dataDir(), "temp-*.rdb"))
 	if err != nil {
 		return // only a malformed pattern fails
 	}

@@ -22,9 +22,16 @@ type snapshotStats struct {
 	expiredKeys  int64
 }
 
-func (s *Server) snapshotPath() string {
-	return filepath.Join(s.config.Dir, s.config.DBFilename)
+// dataDir is where the files of this server are. A process works in the directory
+// that the configuration names; a server that is a part of something else can not.
+func (s *Server) dataDir() string {
+	if s.embedded {
+		return s.config.Dir
+	}
+	return "."
 }
+
+func (s *Server) snapshotPath() string { return filepath.Join(s.dataDir(), s.config.DBFilename) }
 
 // saveInBackground starts a snapshot and calls done on the reactor when it is
 // on disk or has failed.
@@ -87,10 +94,7 @@ func (s *Server) saveNow() error {
 	}
 	sn.walked = true
 	sn.handOn()
-	result := make(chan error, 1)
-	file.post = func(fn func()) bool { fn(); return true } // the reactor waits right here
-	file.finish(func(err error) { result <- err })
-	err = <-result
+	err = file.finishNow()
 	sn.end(err)
 	return err
 }

@@ -72,6 +72,13 @@ func serve(cfg *config.Config, stdout io.Writer) error {
 	if err := os.Chdir(cfg.Dir); err != nil {
 		return fmt.Errorf("use directory of the directive dir: %w", err)
 	}
+	// A relative path was meant from where we came; it is told and used as an
+	// absolute one from now on.
+	dir, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("use directory of the directive dir: %w", err)
+	}
+	cfg.Dir = dir
 	srv, err := server.New(server.Options{Config: cfg, Output: stdout})
 	if err != nil {
 		return err
