@@ -67,6 +67,7 @@ func (s *Server) pollHandover() {
 			message = fmt.Sprintf("instance %s went away; writes go on here", h.target)
 		}
 		s.log.Warningf("Handover: %s", message)
+		s.publish() // whoever reads the refusal shall not find a pause
 		h.answer(nil, &instance.Error{Code: instance.CodeHandoverTimeout, Message: message})
 	default:
 		h.timer = s.after(handoverPoll, s.pollHandover)

@@ -6,8 +6,11 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -155,6 +158,29 @@ func (m *member) verdict(want instance.WriteVerdict) {
 	if got := m.status(); got.Writes != want {
 		m.t.Errorf("writes are %s, want %s; status %s", got.Writes, want, spell(got))
 	}
+}
+
+// freeze stops the process and waits until none of its threads runs any more.
+func (m *member) freeze() {
+	m.t.Helper()
+	m.Signal(m.t, syscall.SIGSTOP)
+	servertest.Until(m.t, "every thread has stopped", func() error {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", m.PID()))
+		if err != nil || len(threads) == 0 {
+			return fmt.Errorf("no threads: %v", err)
+		}
+		for _, name := range threads {
+			stat, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			// The state is the word behind the name in parentheses.
+			if _, state, _ := strings.Cut(string(stat), ") "); !strings.HasPrefix(state, "T") {
+				return fmt.Errorf("a thread is in state %.1s", state)
+			}
+		}
+		return nil
+	})
 }
 
 func spell(st *instance.Status) string {

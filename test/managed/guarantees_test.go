@@ -180,7 +180,7 @@ func TestAFrozenPrimaryDoesNotAnswer(t *testing.T) {
 	client := m.Client(t)
 	client.Must("OK", "SET", "key", "before")
 
-	m.Signal(t, syscall.SIGSTOP)
+	m.freeze()
 	stop()
 	stop = func() {}
 	client.Send("SET", "key", "while frozen")
@@ -325,7 +325,7 @@ func TestAHandoverThatFailsChangesNothing(t *testing.T) {
 		return len(st.Replicas) == 1 && st.Replicas[0].State == instance.FeedOnline && st.Replicas[0].AckedOffset != nil
 	})
 	target := slow.status().InstanceID
-	slow.Signal(t, syscall.SIGSTOP)
+	slow.freeze()
 	_, err = m.api.Handover(m.ctx(), instance.HandoverRequest{Epoch: 1, TargetInstanceID: target, TimeoutMillis: 100})
 	slow.Signal(t, syscall.SIGCONT)
 	if instance.CodeOf(err) != instance.CodeHandoverTimeout {
