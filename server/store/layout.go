@@ -40,8 +40,6 @@ const (
 	intSize  = 8 // an integer's value
 )
 
-func kindOf(t Type, e Encoding) byte { return byte(t)<<4 | byte(e) }
-
 // A shape says how an entry is laid out, which follows from three things.
 type shape struct {
 	key, val int
