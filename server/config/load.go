@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/server/resp"
@@ -274,7 +275,7 @@ func (l *loader) include(patterns []string, depth int) error {
 		if err != nil {
 			return fmt.Errorf("include %s: %w", patterns[0], err)
 		}
-		sort.Strings(matches)
+		slices.Sort(matches)
 		paths = matches
 	}
 	for _, p := range paths {
@@ -288,10 +289,10 @@ func (l *loader) include(patterns []string, depth int) error {
 // nearest finds the directive that somebody may have meant; "" when none is
 // close.
 func nearest(word string) string {
-	best, bestDistance := "", 3
-	for name := range byName {
-		if d := distance(strings.ToLower(word), name, bestDistance); d < bestDistance || d == bestDistance && best != "" && name < best {
-			best, bestDistance = name, d
+	best, closest := "", 3
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		if d := distance(strings.ToLower(word), name, closest); d < closest {
+			best, closest = name, d
 		}
 	}
 	return best

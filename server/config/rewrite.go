@@ -106,10 +106,14 @@ func (c *Config) lines(d *directive, line string) []string {
 	case line != "" && c.says(d, line, value):
 		return []string{line}
 	case d.has(list):
-		if value == "" {
-			value = `""`
+		words := []string{d.name}
+		for _, w := range strings.Fields(value) {
+			words = append(words, quote(w))
 		}
-		return []string{d.name + " " + value}
+		if len(words) == 1 {
+			words = append(words, `""`)
+		}
+		return []string{strings.Join(words, " ")}
 	}
 	return []string{d.name + " " + quote(value)}
 }
