@@ -3,6 +3,8 @@ package managed
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,6 +195,21 @@ func TestAFrozenPrimaryDoesNotAnswer(t *testing.T) {
 	if reply := m.Client(t).Do("SET", "key", "afterwards"); !refused(reply, "READONLY") {
 		t.Errorf("the next write was answered with %v", reply)
 	}
+}
+
+// TestAReplyThatIsTooLateIsNotSent: the write was executed while the lease held, but
+// by the time its reply could leave, somebody else may be the primary.
+func TestAReplyThatIsTooLateIsNotSent(t *testing.T) {
+	c := newCluster(t, shortLease)
+	m := c.start("demo-1")
+	client := m.Client(t)
+	m.promote(1, 3)
+	m.grant(1, 3)
+	client.Write(append(servertest.Request("SET", "key", "value"), servertest.Request("DEBUG", "SLEEP", "1")...))
+	if rest := client.AwaitClose(); rest != "" {
+		t.Errorf("the client was told %q", rest)
+	}
+	m.until("the lease is seen to be over", func(st *instance.Status) bool { return st.Writes == instance.WritesLeaseExpired })
 }
 
 // TestABusyPrimaryIsFencedBehindItsBack: the reactor is stuck in a command; the
@@ -401,6 +418,45 @@ func TestHowAWatchSeesTheEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHealthFollowsTheRole: what the kubelet and Prometheus see.
+func TestHealthFollowsTheRole(t *testing.T) {
+	c := newCluster(t, longLease)
+	m := c.start("demo-1")
+	get := func(path string) string {
+		t.Helper()
+		answer, err := http.Get("http://" + m.Server.HTTPAddr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = answer.Body.Close() }() // read only
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%d %s", answer.StatusCode, body)
+	}
+	if got := get("/livez"); got != "200 ok\n" {
+		t.Errorf("livez of an unassigned server: %q", got)
+	}
+	if got := get("/readyz"); got != "503 role: not assigned by the operator yet\n" {
+		t.Errorf("readyz of an unassigned server: %q", got)
+	}
+	m.promote(3, 1)
+	m.Client(t).Must("OK", "SET", "key", "value")
+	if got := get("/readyz"); got != "200 ok\n" {
+		t.Errorf("readyz of a primary: %q", got)
+	}
+	servertest.Until(t, "the metrics tell of the write", func() error {
+		got := get("/metrics")
+		for _, want := range []string{"lockstep_epoch 3\n", `lockstep_role{role="primary"} 1`, `lockstep_keys{db="db0"} 1`, `lockstep_instance_info{cluster="default/demo"`} {
+			if !strings.Contains(got, want) {
+				return fmt.Errorf("no %s in %s", want, got)
+			}
+		}
+		return nil
+	})
 }
 
 func TestTheWindowIsResized(t *testing.T) {
