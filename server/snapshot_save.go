@@ -22,10 +22,10 @@ type snapshotStats struct {
 	expiredKeys  int64
 }
 
-// dataDir is where the files of this server are. A process works in the directory
-// that the configuration names; a server that is a part of something else can not.
+// dataDir is where the files of this server are. A relative one that CONFIG SET has
+// named is the working directory by now, unless the server has none of its own.
 func (s *Server) dataDir() string {
-	if s.embedded {
+	if s.embedded || filepath.IsAbs(s.config.Dir) {
 		return s.config.Dir
 	}
 	return "."
