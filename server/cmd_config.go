@@ -112,7 +112,7 @@ func (s *Server) apply(name string, old *config.Config) error {
 				c.setAuthenticated(true)
 			}
 		}
-	case "slowlog-log-slower-than", "slowlog-max-len":
+	case "slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold":
 		s.applySlowlog()
 	}
 	return s.applyReplication(name, old)

@@ -75,7 +75,7 @@ func debugHelp(call *command.Call) {
 		"PROTOCOL <type>", "    Reply with a test value of the specified type. <type> can be: string,",
 		"    integer, double, null, array, set, map, attrib, push, verbatim, true, false.",
 		"RELOAD [option ...]", "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
-		"    * MERGE, NOFLUSH, NOSAVE",
+		"    * NOSAVE: load the file that is there.",
 		"SET-ACTIVE-EXPIRE <0|1>", "    Setting it to 0 disables expiring keys (and hash-fields) in background.",
 		"SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed.",
 	).Run(call)
@@ -209,16 +209,13 @@ func (s *Server) debugSetActiveExpire(call *command.Call) {
 }
 
 func (s *Server) debugReload(call *command.Call) {
-	flush, save := true, true
+	save := true
 	for _, arg := range call.Args[2:] {
 		switch {
-		case foldIs(arg, "merge"):
-		case foldIs(arg, "noflush"):
-			flush = false
 		case foldIs(arg, "nosave"):
 			save = false
 		default:
-			call.Fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+			call.Fail("ERR DEBUG RELOAD only supports the NOSAVE option: what is in memory is always replaced.")
 			return
 		}
 	}
@@ -227,9 +224,6 @@ func (s *Server) debugReload(call *command.Call) {
 			call.Fail(command.ReplyError("ERR " + err.Error()))
 			return
 		}
-	}
-	if flush {
-		s.keyspace.FlushAll()
 	}
 	c := session(call)
 	s.blockConn(c, "reload", nil, func(unblockReason) {})

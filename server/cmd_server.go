@@ -12,7 +12,8 @@ func (s *Server) serverSpecs() []*command.Spec {
 		return command.Doc{Group: "server", Since: since, Summary: summary, Complexity: complexity}
 	}
 	open := command.Loading | command.Stale
-	specs := []*command.Spec{
+	s.debugCommand = s.debugSpec()
+	return []*command.Spec{
 		{Name: "time", Arity: 1, Flags: open | command.Fast, Run: s.cmdTime,
 			Doc: doc("2.6.0", "Returns the server time.", "O(1)")},
 		{Name: "info", Arity: -1, Flags: open, Categories: command.CatDangerous, Run: s.cmdInfo,
@@ -31,17 +32,11 @@ func (s *Server) serverSpecs() []*command.Spec {
 			Run: func(c *command.Call) { c.Out.Int(s.saving.lastSave) },
 			Doc: doc("1.0.0", "Returns the Unix timestamp of the last successful save to disk.", "O(1)")},
 		s.configSpec(),
-		s.debugSpec(),
+		s.debugCommand,
 		s.memorySpec(),
 		s.slowlogSpec(),
 		s.latencySpec(),
 	}
-	for _, spec := range specs {
-		if spec.Name == "debug" {
-			s.stats.debug = spec
-		}
-	}
-	return specs
 }
 
 func (s *Server) cmdTime(call *command.Call) {

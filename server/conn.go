@@ -65,7 +65,6 @@ type conn struct {
 	lastUsed  int64 // unix ms of the last received byte
 	softSince int64 // unix ms since when out is above the soft limit; 0: it is not
 	lastCmd   *command.Spec
-	commands  int64
 	argBytes  int // of the request under way, for CLIENT LIST
 
 	tx      *transaction // MULTI's queue and WATCH's keys; nil when unused
@@ -107,11 +106,14 @@ func (c *conn) readable(s *Server) {
 		buf = c.roomToRead()
 	}
 	n, errno := rawRead(c.fd, buf[have:cap(buf)][:c.readSize(cap(buf)-have)])
-	if n <= 0 || errno != 0 {
-		if errno == syscall.EAGAIN {
-			return
-		}
+	switch {
+	case errno == syscall.EAGAIN:
+		return
+	case errno != 0:
 		s.closeConn(c)
+		return
+	case n == 0:
+		s.hungUp(c)
 		return
 	}
 	s.stats.netInput += int64(n)
@@ -120,6 +122,16 @@ func (c *conn) readable(s *Server) {
 	c.lastUsed = s.clock.unixMs
 	data := buf[:have+n]
 	s.consume(c, data, have > 0)
+}
+
+// hungUp deals with a client that will send nothing more. It may still be reading:
+// what it asked for is written first.
+func (s *Server) hungUp(c *conn) {
+	if c.waiting() > 0 && c.blocked == nil && !c.has(flagReplica) {
+		s.closeAfterReply(c)
+		return
+	}
+	s.closeConn(c)
 }
 
 // readSize limits one read: more than a chunk only for a large argument, which
@@ -175,11 +187,7 @@ func (s *Server) consume(c *conn, data []byte, owned bool) {
 
 // resume goes on with what was received while the connection had to wait.
 func (s *Server) resume(c *conn) {
-	if c.has(flagClosed) {
-		return
-	}
-	s.readOn(c)
-	if len(c.in) > 0 {
+	if !c.has(flagClosed) && len(c.in) > 0 {
 		s.consume(c, c.in, true)
 	}
 }
@@ -188,13 +196,6 @@ func (s *Server) resume(c *conn) {
 func (s *Server) readOff(c *conn) {
 	if !c.has(flagReadStopped | flagClosed) {
 		c.flags |= flagReadStopped
-		s.connEvents(c)
-	}
-}
-
-func (s *Server) readOn(c *conn) {
-	if c.has(flagReadStopped) && !c.has(flagCloseAfterReply) {
-		c.flags &^= flagReadStopped
 		s.connEvents(c)
 	}
 }
@@ -215,7 +216,7 @@ func (s *Server) connEvents(c *conn) {
 // execute runs the complete requests at the front of data and returns how many
 // bytes they were.
 func (s *Server) execute(c *conn, data []byte) (used int) {
-	for used < len(data) {
+	for used < len(data) && c.blocked == nil && !c.has(flagPaused) {
 		args, n, err := c.parser.Next(data[used:])
 		if err != nil {
 			s.protocolError(c, err, data[used:])
@@ -228,17 +229,11 @@ func (s *Server) execute(c *conn, data []byte) (used int) {
 			if !s.request(c, args) {
 				return used // it has to wait: the same bytes again later
 			}
-			if c.has(flagClosed) {
-				return len(data)
-			}
-			if c.has(flagCloseAfterReply | flagCloseNow) {
+			if c.has(flagClosed | flagCloseAfterReply | flagCloseNow) {
 				return len(data)
 			}
 		}
 		used += n
-		if c.blocked != nil || c.has(flagPaused) {
-			return used
-		}
 	}
 	return used
 }

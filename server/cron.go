@@ -164,8 +164,7 @@ func (p *savePoint) ended(s *Server, err error) {
 	p.lastMillis = (s.clock.elapsed() - p.begun).Milliseconds()
 	p.failed = err != nil
 	if err != nil {
-		s.log.Warningf("Background saving error: %v", err)
-		return
+		return // whoever wrote it has said why
 	}
 	p.lastSave = s.clock.unix
 	p.saves++
@@ -186,6 +185,5 @@ func (p *savePoint) foreground(s *Server) error {
 	p.lastSave = s.clock.unix
 	p.saves++
 	s.env.Stats.Dirty = 0
-	s.log.Noticef("DB saved on disk")
 	return nil
 }

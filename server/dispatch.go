@@ -78,7 +78,7 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 		return ""
 	}
 	flags := spec.Flags
-	if c.tx != nil && spec == s.stats.exec {
+	if c.tx != nil && spec == s.execCommand {
 		flags |= c.tx.flags
 	}
 	if flags&command.Write != 0 {
@@ -98,7 +98,7 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if c.has(flagMulti) && flags&command.NoMulti != 0 {
 		return errNotInMulti
 	}
-	if spec == s.stats.debug && !s.debugAllowed(c) {
+	if spec == s.debugCommand && !s.debugAllowed(c) {
 		return errDebugOff
 	}
 	return ""
@@ -134,7 +134,7 @@ func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 	call.FromPrimary = c.has(flagPrimary)
 	call.NoTouch = c.has(flagNoTouch)
 	call.Expiry = s.expiryFor(c)
-	if len(s.monitors) > 0 && call == &s.call1 {
+	if len(s.monitors) > 0 {
 		s.feedMonitors(c, spec, call.Args)
 	}
 	before := len(c.out.Buf)
@@ -164,10 +164,9 @@ func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before 
 	if call.Failed {
 		s.stats.countError(c.out.Buf[min(before, len(c.out.Buf)):])
 	}
-	if took >= s.slowlog.threshold {
+	if took >= s.notable {
 		s.slow(c, call, spec, took)
 	}
-	c.commands++
 	if spec.Flags&command.Write != 0 && c.flags&(flagWrote|flagPrimary) == 0 && s.config.Managed {
 		c.flags |= flagWrote
 		s.wrote = append(s.wrote, c)
@@ -210,7 +209,7 @@ func (s *Server) reject(c *conn, spec *command.Spec, why command.ReplyError) {
 	before := len(c.out.Buf)
 	if spec != nil {
 		s.stats.rejectedCalls(spec.ID())
-		if spec == s.stats.exec {
+		if spec == s.execCommand {
 			why = command.ReplyError(fmt.Sprintf("EXECABORT Transaction discarded because of: %s", trimCode(why)))
 			s.endTransaction(c)
 		}

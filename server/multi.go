@@ -42,7 +42,7 @@ func (s *Server) transactionSpecs() []*command.Spec {
 		{Name: "unwatch", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdUnwatch,
 			Doc: doc("2.2.0", "Forgets about watched keys of a transaction.", "O(1)")},
 	}
-	s.stats.exec = specs[1]
+	s.execCommand = specs[1]
 	return specs
 }
 

@@ -53,7 +53,7 @@ func (s *Server) mustPause(c *conn, spec *command.Spec) bool {
 		return false // EXEC waits instead
 	}
 	flags := spec.Flags
-	if c.tx != nil && spec == s.stats.exec {
+	if c.tx != nil && spec == s.execCommand {
 		flags |= c.tx.flags
 	}
 	return flags&(command.Write|command.MayReplicate) != 0
@@ -63,5 +63,4 @@ func (s *Server) mustPause(c *conn, spec *command.Spec) bool {
 func (s *Server) holdBack(c *conn) {
 	c.flags |= flagPaused
 	s.paused[c] = struct{}{}
-	s.readOff(c)
 }

@@ -213,9 +213,10 @@ func (s *Server) dispatchEvent(ev *syscall.EpollEvent) {
 		if ev.Events&(syscall.EPOLLIN|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
 			c.readable(s)
 		}
-		// The read may have closed it, and somebody else may own the number now.
-		if ev.Events&syscall.EPOLLOUT != 0 && s.fds[ev.Fd].conn == c {
-			c.writable(s)
+		// Written at the end of the batch, not here: the reply to a write that was
+		// just executed must not leave before the lease was checked again.
+		if ev.Events&syscall.EPOLLOUT != 0 {
+			s.wantWrite(c)
 		}
 		return
 	}

@@ -43,8 +43,10 @@ type Server struct {
 	embedded  bool
 	log       *logger
 	commands  *command.Table
-	ready     chan struct{} // closed when clients are served
-	ended     chan struct{} // closed when the reactor has ended
+	// Commands that the dispatcher treats specially.
+	execCommand, debugCommand *command.Spec
+	ready                     chan struct{} // closed when clients are served
+	ended                     chan struct{} // closed when the reactor has ended
 
 	// Shared, under its own lock.
 	mail mailbox
@@ -85,6 +87,7 @@ type Server struct {
 
 	stats     stats
 	slowlog   slowlog
+	notable   time.Duration // commands that take this long are looked at: slow log, latency monitor
 	latency   latencyMonitor
 	saving    savePoint
 	expiring  expireCycle

@@ -34,6 +34,10 @@ func (s *Server) applySlowlog() {
 	if us := s.config.SlowlogLogSlowerThan; us >= 0 {
 		s.slowlog.threshold = time.Duration(us) * time.Microsecond
 	}
+	s.notable = s.slowlog.threshold
+	if ms := s.config.LatencyMonitorThreshold; ms > 0 {
+		s.notable = min(s.notable, time.Duration(ms)*time.Millisecond)
+	}
 	s.slowlog.trim(s.config.SlowlogMaxLen)
 }
 
@@ -43,8 +47,14 @@ func (l *slowlog) trim(most int64) {
 	}
 }
 
+// slow looks at a command that took notably long.
 func (s *Server) slow(c *conn, call *command.Call, spec *command.Spec, took time.Duration) {
-	if spec.Has(command.SkipSlowlog) {
+	event := "command"
+	if spec.Has(command.Fast) {
+		event = "fast-command"
+	}
+	s.spike(event, took)
+	if took < s.slowlog.threshold || spec.Has(command.SkipSlowlog) {
 		return
 	}
 	l := &s.slowlog

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"math/bits"
 	"time"
-
-	"github.com/lockstep-db/lockstep/server/command"
 )
 
 // stats are the counters of INFO since the start or CONFIG RESETSTAT.
@@ -31,10 +29,6 @@ type stats struct {
 	errors     map[string]int64
 
 	rates [3]rate // commands, input and output bytes per second
-
-	// Commands that the dispatcher treats specially; fixed after the start.
-	exec  *command.Spec
-	debug *command.Spec
 }
 
 type commandStat struct {
@@ -51,8 +45,8 @@ func (st *stats) init(commands int) {
 }
 
 func (st *stats) reset() {
-	blocked, exec, debug, rates := st.blocked, st.exec, st.debug, st.rates
-	*st = stats{blocked: blocked, exec: exec, debug: debug, perCommand: make([]commandStat, len(st.perCommand)), errors: map[string]int64{}}
+	blocked, rates := st.blocked, st.rates
+	*st = stats{blocked: blocked, perCommand: make([]commandStat, len(st.perCommand)), errors: map[string]int64{}}
 	for i := range rates {
 		st.rates[i].samples = rates[i].samples
 	}
