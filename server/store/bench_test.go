@@ -121,6 +121,22 @@ func BenchmarkAtTwoMillionKeys(b *testing.B) {
 			}
 		}
 	})
+	run("Find in batches of 16 with Prefetch", func(b *testing.B) {
+		b.ReportAllocs()
+		var keys [PrefetchBatch][16]byte
+		var hashes [PrefetchBatch]Hash
+		for n := 0; n < b.N; n += PrefetchBatch {
+			for i := range keys {
+				hashes[i] = k.Hash(benchKey(keys[i][:], rng.IntN(benchKeys)))
+			}
+			db.Prefetch(hashes[:])
+			for i := range keys {
+				if _, ok := db.FindHashed(hashes[i], keys[i][:]); !ok {
+					b.Fatal("key not found")
+				}
+			}
+		}
+	})
 	run("Find and read", func(b *testing.B) {
 		b.ReportAllocs()
 		var scratch [20]byte
@@ -198,23 +214,30 @@ func BenchmarkInsert(b *testing.B) {
 }
 
 // BenchmarkWorstInsert reports the slowest single insertions while a table
-// grows to 2 million keys; on a busy machine it measures the machine.
+// grows to 2 million keys. The same is done several times, and the fastest
+// time of each insertion counts, since the others also measure who else uses
+// the machine.
 func BenchmarkWorstInsert(b *testing.B) {
-	var key [16]byte
+	const runs = 6
 	val := []byte("0123456789abcdefghijklmnopqrstuv")
+	var key [16]byte
 	for range b.N {
-		k := New(Options{})
 		took := make([]time.Duration, benchKeys)
-		for i := range took {
-			benchKey(key[:], i)
-			began := time.Now()
-			k.DB(0).SetString(key[:], val, 0)
-			took[i] = time.Since(began)
+		for run := range runs {
+			k := New(Options{Seed: 1})
+			for i := range took {
+				benchKey(key[:], i)
+				began := time.Now()
+				k.DB(0).SetString(key[:], val, 0)
+				if t := time.Since(began); run == 0 || t < took[i] {
+					took[i] = t
+				}
+			}
+			k.Close()
 		}
 		slices.Sort(took)
-		b.ReportMetric(float64(took[len(took)-1].Microseconds()), "max-µs")
-		b.ReportMetric(float64(took[len(took)-11].Microseconds()), "10th-µs")
-		b.ReportMetric(float64(took[len(took)-len(took)/1000].Nanoseconds()), "p99.9-ns")
-		k.Close()
+		for name, nth := range map[string]int{"max-µs": 1, "10th-µs": 10, "100th-µs": 100, "1000th-µs": 1000} {
+			b.ReportMetric(float64(took[len(took)-nth].Nanoseconds())/1000, name)
+		}
 	}
 }

@@ -6,6 +6,8 @@ type DB struct {
 	ks    *Keyspace
 	id    int
 	space *space
+
+	prefetched byte // of no meaning; see Prefetch
 }
 
 // Index is the number of the database.

@@ -67,6 +67,17 @@ func TestEncodingsHaveTheNamesThatClientsKnow(t *testing.T) {
 	}
 }
 
+func TestTypesHaveTheNamesThatClientsKnow(t *testing.T) {
+	for typ, want := range map[Type]string{
+		TypeString: "string", TypeList: "list", TypeSet: "set", TypeSortedSet: "zset",
+		TypeHash: "hash", TypeStream: "stream", 0: "none", 99: "none",
+	} {
+		if got := typ.String(); got != want {
+			t.Errorf("type %d is %q, want %q", typ, got, want)
+		}
+	}
+}
+
 func TestAStringThatWouldGetTooLongIsRefusedAndStays(t *testing.T) {
 	k := filled(t, 2)
 	db := k.DB(0)

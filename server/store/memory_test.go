@@ -2,8 +2,10 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 )
 
@@ -69,6 +71,17 @@ func TestRegionsThatNobodyUsesAreUnmapped(t *testing.T) {
 	if len(a.regions) != 1 {
 		t.Errorf("%d regions are left", len(a.regions))
 	}
+}
+
+func TestRunningOutOfMemoryIsSaidInTheTermsOfWhoAsked(t *testing.T) {
+	defer func() {
+		err, ok := recover().(error)
+		var oom *OutOfMemoryError
+		if !ok || !errors.As(err, &oom) || oom.Bytes != 1<<60 || !errors.Is(err, syscall.ENOMEM) {
+			t.Errorf("mapping 2^60 bytes panics with %v", err)
+		}
+	}()
+	mapMemory(1 << 60)
 }
 
 func TestNoBlockWastesMoreThanAnEighth(t *testing.T) {

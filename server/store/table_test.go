@@ -248,3 +248,21 @@ func TestVolatileKeysAreSampledWithTheSameChanceAndNeverTwiceAtOnce(t *testing.T
 		t.Errorf("a sample of an empty database has %d", got)
 	}
 }
+
+func TestPrefetchChangesNothingWhateverItIsAskedFor(t *testing.T) {
+	for _, n := range []int{0, 1, 2000} {
+		k := filled(t, n)
+		var hashes []Hash
+		for i := range 3000 {
+			hashes = append(hashes, k.Hash(key(i)))
+		}
+		for i := range hashes {
+			k.DB(0).Prefetch(hashes[i:])
+		}
+		k.DB(0).Prefetch(nil)
+		if k.DB(0).Len() != n {
+			t.Errorf("%d keys, there were %d", k.DB(0).Len(), n)
+		}
+		checkAccounts(t, k)
+	}
+}
