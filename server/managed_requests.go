@@ -47,7 +47,7 @@ func (b managedBackend) Apply(ctx context.Context, request any) (*instance.Statu
 		return r.status, r.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for the reactor: %w", context.Cause(ctx))
-	case <-b.s.ended:
+	case <-b.s.managed.alive.Done():
 		return nil, ErrServerClosed
 	}
 }

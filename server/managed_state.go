@@ -51,6 +51,7 @@ type managedState struct {
 	seq       uint64 // of statuses, when there is no machine
 
 	// What startManaged began and stopManaged ends.
+	alive    context.Context
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 	apiAddr  net.Addr // nil: not served
@@ -100,6 +101,7 @@ func (s *Server) initManaged() error {
 func (s *Server) startManaged(ctx context.Context) error {
 	m := &s.managed
 	ctx, m.stop = context.WithCancel(ctx)
+	m.alive = ctx
 	s.publish()
 	s.every(publishInterval, s.managedTick)
 	log := slog.New(&slogHandler{log: s.log})
@@ -114,7 +116,7 @@ func (s *Server) startManaged(ctx context.Context) error {
 		}
 	}
 	if port := s.httpPort(); port >= 0 {
-		listeners, err := listenAll([]string{""}, port)
+		listeners, err := listenAll(s.config.APIBind, port)
 		if err != nil {
 			return fmt.Errorf("listen for health checks and metrics: %w", err)
 		}
@@ -147,7 +149,11 @@ func (s *Server) httpPort() int {
 	return -1
 }
 
+// listenAll listens on the given addresses, on all there are when none is given.
 func listenAll(hosts []string, port int) ([]net.Listener, error) {
+	if len(hosts) == 0 {
+		hosts = []string{"*"}
+	}
 	var all []net.Listener
 	for _, host := range hosts {
 		if host == "*" {
@@ -161,9 +167,6 @@ func listenAll(hosts []string, port int) ([]net.Listener, error) {
 			return nil, err
 		}
 		all = append(all, l)
-	}
-	if len(all) == 0 {
-		return nil, errNoAddress
 	}
 	return all, nil
 }

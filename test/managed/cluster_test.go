@@ -52,7 +52,7 @@ func (c *cluster) directives(name string) []string {
 	files := c.authority.WriteServer(c.t.TempDir())
 	return []string{
 		"--lockstep-managed", "yes", "--lockstep-cluster", "default/demo", "--lockstep-instance-name", name,
-		"--lockstep-api-bind", "127.0.0.1", "--lockstep-api-cert-file", files.Cert,
+		"--lockstep-api-cert-file", files.Cert,
 		"--lockstep-api-key-file", files.Key, "--lockstep-api-ca-file", files.CA, "--enable-debug-command", "yes",
 		"--repl-diskless-sync-delay", "0", // nobody else is coming
 	}
@@ -61,7 +61,7 @@ func (c *cluster) directives(name string) []string {
 // start runs a member in this process.
 func (c *cluster) start(name string, more ...string) *member {
 	c.t.Helper()
-	i := servertest.Start(c.t, append(c.directives(name), more...)...)
+	i := servertest.Start(c.t, append(append(c.directives(name), "--lockstep-api-bind", "127.0.0.1"), more...)...)
 	return c.member(i, i.Server.APIAddr().String())
 }
 
