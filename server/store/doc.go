@@ -12,6 +12,11 @@
 // is merely recorded (whether a key whose time has passed still counts is the
 // caller's decision, because it differs between a primary and a replica).
 //
+// Whoever reads on may want this order: layout.go is what an entry looks like,
+// arena.go, slab.go, runs.go and large.go are where it lives, bucket.go and
+// table.go are how it is found, write.go and strings.go how it changes, cut.go
+// how it is emitted, and keyspace.go and compact.go the work put off until Step.
+//
 // It must not know commands, connections, replication or files. It imports the
 // standard library only.
 package store

@@ -104,7 +104,7 @@ func TestScanVisitsEveryKeyThatStaysWhileTheTableGrowsAndShrinks(t *testing.T) {
 	}{
 		{"nothing changes", 0, func(*DB, int) {}, true, 5000},
 		{"the table grows", 0, func(db *DB, step int) {
-			for i := range 50 {
+			for i := range 15 {
 				db.SetString(fmt.Appendf(nil, "new:%d:%d", step, i), nil, 0)
 			}
 		}, true, 1000},
