@@ -144,39 +144,39 @@ func (o bitOp) run(c *Call, b []byte) bool {
 }
 
 // target is the value to be written, and whether the field could hold it as it
-// was; if not, it has been wrapped around or moved to the nearest limit.
+// was; if not, it has been wrapped around or moved to a limit.
 func (o bitOp) target(old int64) (value int64, fits bool) {
 	base, delta := old, o.operand
 	if o.set {
 		base, delta = o.operand, 0
 	}
-	lo, hi := int64(0), int64(math.MaxInt64)
-	if o.signed {
-		lo, hi = math.MinInt64>>(64-o.width), math.MaxInt64>>(64-o.width)
-	} else {
-		hi >>= 63 - o.width
-	}
-	sum := base + delta
-	above := (delta > 0 && sum < base) || sum > hi
-	below := (delta < 0 && sum > base) || sum < lo
-	switch {
-	case delta > 0 && sum < base:
-		below = false
-	case delta < 0 && sum > base:
-		above = false
-	case o.set && !o.signed && base < 0:
-		// As an unsigned number it is a very high one.
-		above, below = true, false
-	}
+	above, below, lo, hi := o.outside(base, delta)
 	switch {
 	case !above && !below:
-		return sum, true
+		return base + delta, true
 	case o.overflow == wrapAround:
-		return o.extend(uint64(sum)), false
+		return o.extend(uint64(base + delta)), false
 	case above:
 		return hi, false
 	}
 	return lo, false
+}
+
+// outside says whether base + delta is above or below what the field can hold.
+// A base far below the limits of a signed field counts as above them, because
+// the room up to the limit overflows: so it does in Redis, and a replica must
+// come to the same value.
+func (o bitOp) outside(base, delta int64) (above, below bool, lo, hi int64) {
+	if !o.signed {
+		hi = math.MaxInt64 >> (63 - o.width)
+		above = uint64(base) > uint64(hi) || (delta > 0 && delta > hi-base)
+		return above, !above && delta < 0 && delta < -base, 0, hi
+	}
+	lo, hi = math.MinInt64>>(64-o.width), math.MaxInt64>>(64-o.width)
+	up, down := hi-base, lo-base
+	above = base > hi || (delta > up && (o.width != 64 || (base >= 0 && delta > 0)))
+	below = base < lo || (delta < down && (o.width != 64 || (base < 0 && delta < 0)))
+	return above, below && !above, lo, hi
 }
 
 // extend takes the bits of the field's width as the number that they mean.

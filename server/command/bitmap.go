@@ -148,32 +148,43 @@ type bitRange struct {
 	inBits     bool
 }
 
-func parseBitRange(c *Call, from int) (r bitRange, ok bool) {
+// parseBitRange reads the range from an argument on. Which of two mistakes is
+// complained of differs between the commands: BITPOS looks at the unit before it
+// looks at the end.
+func parseBitRange(c *Call, from int, unitFirst bool) (r bitRange, ok bool) {
 	r.end = -1
-	args := c.Args[min(from, len(c.Args)):]
-	if len(args) > 3 {
+	n := len(c.Args) - from
+	if n > 3 {
 		c.Fail(ErrSyntax)
 		return r, false
 	}
-	if len(args) > 0 {
+	if n > 0 {
 		if r.start, ok = c.intArg(from); !ok {
 			return r, false
 		}
 	}
-	if len(args) > 1 {
+	if n > 2 && unitFirst && !r.parseUnit(c, from+2) {
+		return r, false
+	}
+	if n > 1 {
 		r.hasEnd = true
 		if r.end, ok = c.intArg(from + 1); !ok {
 			return r, false
 		}
 	}
-	if len(args) > 2 {
-		r.inBits = equalFold(args[2], "BIT")
-		if !r.inBits && !equalFold(args[2], "BYTE") {
-			c.Fail(ErrSyntax)
-			return r, false
-		}
+	if n > 2 && !unitFirst && !r.parseUnit(c, from+2) {
+		return r, false
 	}
 	return r, true
+}
+
+func (r *bitRange) parseUnit(c *Call, at int) bool {
+	r.inBits = equalFold(c.Args[at], "BIT")
+	if r.inBits || equalFold(c.Args[at], "BYTE") {
+		return true
+	}
+	c.Fail(ErrSyntax)
+	return false
 }
 
 // in returns the range as bits [from, to) of a string of n bytes.
@@ -204,7 +215,7 @@ func runBitCount(c *Call) {
 		c.Fail(ErrSyntax)
 		return
 	}
-	r, ok := parseBitRange(c, 2)
+	r, ok := parseBitRange(c, 2, false)
 	if !ok {
 		return
 	}
@@ -248,7 +259,7 @@ func runBitPos(c *Call) {
 		c.Fail(errBitArgument)
 		return
 	}
-	r, ok := parseBitRange(c, 3)
+	r, ok := parseBitRange(c, 3, true)
 	if !ok {
 		return
 	}

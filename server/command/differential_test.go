@@ -52,6 +52,7 @@ type comparison struct {
 	t       *testing.T
 	ours    *subject
 	redis   *redisServer
+	events  []string // ours
 	history []string
 }
 
@@ -60,6 +61,10 @@ func newComparison(t *testing.T) *comparison {
 	// Otherwise keys vanish when time passes, and not when a command says so.
 	c.redis.must("DEBUG SET-ACTIVE-EXPIRE 0")
 	c.redis.attach()
+	c.redis.listen()
+	c.ours.env.Notify = func(_ EventClass, event string, db int, key []byte) {
+		c.events = append(c.events, fmt.Sprintf("%d: %s %q", db, event, key))
+	}
 	return c
 }
 
@@ -87,7 +92,7 @@ func (c *comparison) payloads() [][]byte {
 		all = append(all, []byte(node.text))
 	}
 	c.redis.must("DEL source")
-	c.redis.takeEffects()
+	c.forget()
 	damaged := bytes.Clone(all[4])
 	damaged[2] ^= 1
 	return append(all, damaged, []byte("x"), nil)
@@ -101,6 +106,7 @@ func (c *comparison) step(args [][]byte) {
 		exists := [][]byte{[]byte("EXISTS"), args[1]}
 		c.redis.do(exists...)
 		c.ours.do(exists...)
+		c.forget()
 	}
 	theirs := c.redis.do(args...)
 	ours := c.ours.do(args...)
@@ -111,6 +117,11 @@ func (c *comparison) step(args [][]byte) {
 	our, their := c.ours.takeEffects(), c.redis.takeEffects()
 	if !sameEffects(our, difference.effects(their, our)) {
 		c.fail("effects", strings.Join(our, "\n\t"), strings.Join(their, "\n\t"))
+	}
+	ourEvents, theirEvents := c.events, c.redis.takeEvents()
+	c.events = nil
+	if !slices.Equal(ourEvents, difference.events(theirEvents, ourEvents)) {
+		c.fail("keyspace events", strings.Join(ourEvents, "\n\t"), strings.Join(theirEvents, "\n\t"))
 	}
 }
 
@@ -144,8 +155,15 @@ func (c *comparison) compareData() {
 		}
 	}
 	c.both("SELECT " + selected)
+	c.forget()
+}
+
+// forget lets effects and events go that the test itself has caused.
+func (c *comparison) forget() {
 	c.ours.takeEffects()
 	c.redis.takeEffects()
+	c.redis.takeEvents()
+	c.events = nil
 }
 
 func (c *comparison) both(line string) (ours, theirs []byte) {
@@ -212,10 +230,13 @@ var differences = []difference{
 		return o.null == th.null
 	}, nil},
 	{"TTL EXPIRETIME OBJECT", "the servers do not look at the clock at the same instant; values are not shared here, " +
-		"so the reference count is always 1; whole numbers are held as integers also after INCRBYFLOAT",
+		"so the reference count is always 1, and a value is not older than its key; whole numbers are held as integers also after INCRBYFLOAT",
 		func(args [][]byte, o, th replyNode) bool {
 			if len(args) == 3 && equalFold(args[1], "REFCOUNT") {
 				return o.text == "1" && (th.text == "1" || th.text == "2147483647")
+			}
+			if len(args) == 3 && equalFold(args[1], "IDLETIME") && o.text == "0" {
+				return th.kind == ':'
 			}
 			if len(args) == 3 && equalFold(args[1], "ENCODING") && o.text == "int" {
 				return true
@@ -225,7 +246,8 @@ var differences = []difference{
 	{"PTTL PEXPIRETIME", "the servers do not look at the clock at the same instant",
 		func(_ [][]byte, o, th replyNode) bool { return within(o, th, clockTolerance.Milliseconds()) }, nil},
 	{"BITCOUNT BITPOS", "Redis 7.2 complains of bad arguments also when the key is missing; 7.0 answers 0 or -1",
-		func(_ [][]byte, o, th replyNode) bool { return o.kind == '-' && th.kind == ':' }, nil},
+		func(_ [][]byte, o, th replyNode) bool { return o.kind == '-' && th.kind == ':' },
+		func(theirs, _ []string) []string { return theirs }},
 	{"SET MSET MSETNX GETSET BITOP SETNX SETEX PSETEX", "a key whose time is over is overwritten without a DEL before",
 		nil, withoutMissingDeletes},
 	{"BITFIELD", "a string that OVERFLOW FAIL left unchanged but longer is propagated, so that a replica gets as long",
@@ -268,6 +290,24 @@ func (d difference) effects(theirs, ours []string) []string {
 	return d.adjust(theirs, ours)
 }
 
+// events takes from the real server's events those that come of finding a key
+// expired, or not at all, where we do not look for it.
+func (d difference) events(theirs, ours []string) []string {
+	if d.adjust == nil {
+		return theirs
+	}
+	if d.commands == "BITFIELD" && len(ours) == len(theirs)+1 && slices.Equal(ours[:len(theirs)], theirs) {
+		return ours // it is an event that the string has become longer
+	}
+	kept := slices.DeleteFunc(slices.Clone(theirs), func(line string) bool {
+		return (strings.Contains(line, ": expired ") || strings.Contains(line, ": keymiss ")) && !slices.Contains(ours, line)
+	})
+	if slices.Equal(slices.Sorted(slices.Values(kept)), slices.Sorted(slices.Values(ours))) {
+		return ours // SCAN meets keys in another order
+	}
+	return kept
+}
+
 func texts(n replyNode) []string {
 	var all []string
 	for _, e := range n.elems {
@@ -303,6 +343,7 @@ func withoutMissingDeletes(theirs, ours []string) []string {
 // generator makes random commands that often meet the same few keys.
 type generator struct {
 	rand     *rand.Rand
+	times    int64 // given out so far
 	payloads [][]byte
 }
 
@@ -382,6 +423,8 @@ BITCOUNT k [|s s|s s BIT|s s BYTE|s|s s zz|n n]
 BITPOS k [0|1|s] [|s|s s|s s BIT|s s BYTE|s s zz]
 BITOP [AND|OR|XOR|NOT|zz] k (k)*
 BITFIELD k (b)*
+BITFIELD k (b)*
+BITFIELD k OVERFLOW [WRAP|SAT|FAIL] (b)*
 BITFIELD_RO k [|GET w o|GET w o GET w o|SET w o s]
 COMMAND COUNT n
 COMMAND GETKEYS SET k v
@@ -410,20 +453,25 @@ func (g *generator) command() [][]byte {
 	case 3:
 		args[0] = []byte(lower(string(args[0])))
 	}
-	return noShortTimes(args)
+	return g.longTimes(args)
 }
 
-// noShortTimes makes times to live long enough to outlive the test: a key that
-// dies between two commands would make it depend on the clock.
-func noShortTimes(args [][]byte) [][]byte {
+// longTimes makes times to live long enough to outlive the test, and different
+// from each other: a key that dies between two commands, or gets the same time
+// twice, would make the result depend on the clock.
+func (g *generator) longTimes(args [][]byte) [][]byte {
 	name := upper(string(args[0]))
 	for i := range args {
 		relative := i == 2 && slices.Contains([]string{"EXPIRE", "PEXPIRE", "SETEX", "PSETEX", "RESTORE"}, name)
 		if i > 2 && (name == "SET" || name == "GETEX") {
 			relative = equalFold(args[i-1], "EX") || equalFold(args[i-1], "PX")
 		}
-		if n, ok := parseInt(args[i]); relative && ok && n > 0 && n < 1000000 {
-			args[i] = []byte("1000000")
+		limit := int64(1000000)
+		if name == "EXPIRE" || name == "PEXPIRE" { // compare times
+			limit = 1e18
+		}
+		if n, ok := parseInt(args[i]); relative && ok && n > 0 && n < limit {
+			args[i] = []byte(strconv.FormatInt(g.seconds()*1000, 10))
 		}
 	}
 	return args
@@ -470,13 +518,13 @@ func (g *generator) word(w string) [][]byte {
 	case "s":
 		return one(strconv.Itoa(g.rand.IntN(40) - 12))
 	case "t":
-		return one(strconv.Itoa(1000 + g.rand.IntN(100)*1000))
+		return one(strconv.FormatInt(g.seconds(), 10))
 	case "m":
-		return one(strconv.Itoa(1000000 + g.rand.IntN(100)*1000000))
+		return one(strconv.FormatInt(g.seconds()*1000, 10))
 	case "S":
-		return one(strconv.FormatInt(now/1000+1000+int64(g.rand.IntN(100)*1000), 10))
+		return one(strconv.FormatInt(now/1000+g.seconds(), 10))
 	case "M":
-		return one(strconv.FormatInt(now+1000000+int64(g.rand.IntN(100)*1000000), 10))
+		return one(strconv.FormatInt(now+g.seconds()*1000, 10))
 	case "f":
 		return one(g.pick(floats))
 	case "g":
@@ -496,6 +544,13 @@ func (g *generator) word(w string) [][]byte {
 			"OVERFLOW [WRAP|SAT|FAIL|FAIL|zz]"}[g.rand.IntN(6)])
 	}
 	return one(w)
+}
+
+// seconds is a time to live that was not given out before, nor anything within
+// a minute of it.
+func (g *generator) seconds() int64 {
+	g.times++
+	return 1000000 - 1000000*(g.times&1) + 10000 + g.times*60
 }
 
 func one(s string) [][]byte { return [][]byte{[]byte(s)} }

@@ -90,7 +90,7 @@ func runRestore(c *Call) {
 	}
 	key, payload := c.Args[1], c.Args[3]
 	if !opts.replace {
-		if _, taken := c.FindRead(key); taken {
+		if _, taken := c.FindWrite(key); taken {
 			c.Fail(errBusyKey)
 			return
 		}

@@ -16,12 +16,21 @@ func (c *Call) FindRead(key []byte) (store.Entry, bool) {
 
 // Peek is FindRead for a command that asks about a key: its access time stays.
 func (c *Call) Peek(key []byte) (store.Entry, bool) {
+	e, ok := c.inspect(key)
+	if !ok {
+		c.notify(EventMiss, "keymiss", key)
+	}
+	return e, ok
+}
+
+// inspect is Peek for people who look at the server itself: nobody is told that
+// they missed.
+func (c *Call) inspect(key []byte) (store.Entry, bool) {
 	e, ok := c.find(c.DB, key, c.Expiry)
 	if ok {
 		c.Stats.Hits++
 	} else {
 		c.Stats.Misses++
-		c.notify(EventMiss, "keymiss", key)
 	}
 	return e, ok
 }

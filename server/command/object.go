@@ -24,7 +24,7 @@ func objectSpec() *Spec {
 
 // object looks at a key without counting as a use of it.
 func object(c *Call, show func(store.Entry)) {
-	if e, ok := c.Peek(c.Args[2]); ok {
+	if e, ok := c.inspect(c.Args[2]); ok {
 		show(e)
 		return
 	}

@@ -23,7 +23,8 @@ type redisServer struct {
 	conn    net.Conn
 	replies *bufio.Reader
 	stream  *bufio.Reader
-	db      int // the stream's selected database
+	events  *bufio.Reader // nil unless listen was called
+	db      int           // the stream's selected database
 	syncs   int
 }
 
@@ -169,6 +170,50 @@ func (r *redisServer) takeEffects() []string {
 			lines = append(lines, name)
 		default:
 			lines = append(lines, spellEffect(r.db, args))
+		}
+	}
+}
+
+// listen subscribes to keyspace events of every class.
+func (r *redisServer) listen() {
+	r.t.Helper()
+	r.must("CONFIG SET notify-keyspace-events EAm")
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Minute))
+	subscribe := request([]byte("PSUBSCRIBE"), []byte("__keyevent@*"), []byte("marker-*"))
+	if _, err := conn.Write(subscribe); err != nil {
+		r.t.Fatal(err)
+	}
+	r.events = bufio.NewReader(conn)
+	for range 2 {
+		if _, err := readRaw(r.events, nil); err != nil {
+			r.t.Fatalf("subscribe: %v", err)
+		}
+	}
+}
+
+// takeEvents returns the keyspace events up to the marker of the last
+// takeEffects as "db: event key".
+func (r *redisServer) takeEvents() []string {
+	r.t.Helper()
+	var lines []string
+	for {
+		raw, err := readRaw(r.events, nil)
+		if err != nil {
+			r.t.Fatalf("read keyspace events: %v", err)
+		}
+		message := parseStream(r.t, raw) // pmessage, pattern, channel, key
+		channel := string(message[2])
+		if channel == fmt.Sprintf("marker-%d", r.syncs) {
+			return lines
+		}
+		db, event, ok := strings.Cut(strings.TrimPrefix(channel, "__keyevent@"), "__:")
+		if ok {
+			lines = append(lines, fmt.Sprintf("%s: %s %q", db, event, message[3]))
 		}
 	}
 }

@@ -133,13 +133,15 @@ func (x *index) find(name []byte) *Spec {
 		return nil
 	}
 	var folded [maxNameLen]byte
+	h := uint32(hashStart)
 	for i, b := range name {
-		folded[i] = lowerByte(b)
+		b = lowerByte(b)
+		folded[i] = b
+		h = hashStep(h, b)
 	}
-	key := folded[:len(name)]
 	mask := uint32(len(x.slots) - 1)
-	for i := hashName(key) & mask; x.slots[i] != nil; i = (i + 1) & mask {
-		if string(key) == x.slots[i].Name {
+	for i := h & mask; x.slots[i] != nil; i = (i + 1) & mask {
+		if string(folded[:len(name)]) == x.slots[i].Name {
 			return x.slots[i]
 		}
 	}
@@ -165,19 +167,18 @@ func (x *index) add(s *Spec) bool {
 }
 
 func (x *index) place(s *Spec) {
-	mask := uint32(len(x.slots) - 1)
-	i := hashName([]byte(s.Name)) & mask
-	for x.slots[i] != nil {
-		i = (i + 1) & mask
+	h := uint32(hashStart)
+	for i := range len(s.Name) {
+		h = hashStep(h, s.Name[i])
 	}
-	x.slots[i] = s
+	mask := uint32(len(x.slots) - 1)
+	for x.slots[h&mask] != nil {
+		h++
+	}
+	x.slots[h&mask] = s
 }
 
-// hashName is FNV-1a: short names, no seed needed, since the names are ours.
-func hashName(name []byte) uint32 {
-	h := uint32(2166136261)
-	for _, b := range name {
-		h = (h ^ uint32(b)) * 16777619
-	}
-	return h
-}
+// The hash is FNV-1a: names are short and ours, so that it needs no seed.
+const hashStart = 2166136261
+
+func hashStep(h uint32, b byte) uint32 { return (h ^ uint32(b)) * 16777619 }
