@@ -10,6 +10,7 @@ import (
 var (
 	errSaveRunning   = errors.New("Background save already in progress") //nolint:staticcheck // the wire's text
 	errSaveCancelled = errors.New("snapshot was cancelled")
+	errIncomplete    = errors.New("the data set is not complete: the last full re-synchronization was not loaded whole")
 )
 
 // snapshotStats is what INFO tells of snapshots.
@@ -52,8 +53,11 @@ func (s *Server) saveInBackground(done func(error)) error {
 
 // snapshotToDisk makes the cut now and writes it beside everything else.
 func (s *Server) snapshotToDisk(done func(error)) (*snapshot, error) {
-	if s.snapshotRunning() {
+	switch {
+	case s.snapshotRunning():
 		return nil, errSaveRunning
+	case s.repl.incomplete:
+		return nil, errIncomplete // it would replace a good file
 	}
 	file, err := s.startFile(s.snapshotPath(), true, true)
 	if err != nil {
@@ -73,8 +77,11 @@ func (s *Server) snapshotToDisk(done func(error)) (*snapshot, error) {
 // saveNow writes a snapshot to dir/dbfilename and returns when it is there. It
 // stops the reactor meanwhile: that is what SAVE and a shutdown ask for.
 func (s *Server) saveNow() error {
-	if s.snapshotRunning() {
+	switch {
+	case s.snapshotRunning():
 		return errSaveRunning
+	case s.repl.incomplete:
+		return errIncomplete
 	}
 	file, err := s.startFile(s.snapshotPath(), true, true)
 	if err != nil {

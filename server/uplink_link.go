@@ -284,10 +284,7 @@ func (u *uplink) lost(how replication.Ending, err error) {
 	if u.to.hello != nil {
 		pause = 100 * time.Millisecond // the next primary is assigned, not guessed
 	}
-	wait, again := replication.RetryAfter(how, pause)
-	if again {
-		u.retry = s.after(wait, u.connect)
-	}
+	u.retry = s.after(replication.RetryAfter(how, pause), u.connect)
 	s.linksChanged()
 }
 

@@ -11,19 +11,17 @@ const (
 	HandshakeFailed                    // not reached, or refused
 	TransferAborted                    // in the middle of a snapshot
 	SnapshotRejected                   // a snapshot came and could not be loaded
-	EpochRefused                       // one of the two sides has an outdated epoch
+	EpochRefused                       // one of the two sides had an outdated epoch
 )
 
 // RetryAfter is how long to wait before the next attempt. A link that worked is
 // worth an attempt at once; a failure that would only repeat itself waits for the
-// pause, so that a primary which is down is not hammered. ok is false when only
-// the operator can change anything.
-func RetryAfter(e Ending, pause time.Duration) (wait time.Duration, ok bool) {
-	switch e {
-	case LinkLost, TransferAborted:
-		return 0, true
-	case EpochRefused:
-		return 0, false
+// pause, so that a primary which is down is not hammered. Epochs that differ are
+// worth another attempt, too: the side that was behind has learned of the newer one
+// by the refusal, and may be assigned its role in it any moment.
+func RetryAfter(e Ending, pause time.Duration) time.Duration {
+	if e == LinkLost || e == TransferAborted {
+		return 0
 	}
-	return pause, true
+	return pause
 }
