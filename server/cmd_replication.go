@@ -335,6 +335,15 @@ func (s *Server) cmdRole(call *command.Call) {
 		out.Int(offset)
 		return
 	}
+	if s.leaderless() {
+		out.Array(5)
+		out.BulkString("slave")
+		out.BulkString("")
+		out.Int(0)
+		out.BulkString("none")
+		out.Int(-1)
+		return
+	}
 	out.Array(3)
 	out.BulkString("master")
 	out.Int(s.repl.offset())

@@ -45,6 +45,7 @@ var infoSections = []infoSection{
 	{"persistence", true, (*Server).infoPersistence},
 	{"stats", true, (*Server).infoStats},
 	{"replication", true, (*Server).infoReplicationSection},
+	{"lockstep", true, (*Server).infoLockstep},
 	{"cpu", true, (*Server).infoCPU},
 	{"modules", true, func(_ *Server, b *infoBuilder) { b.section("Modules") }},
 	{"commandstats", false, (*Server).infoCommandstats},
@@ -228,6 +229,8 @@ func (s *Server) infoStats(b *infoBuilder) {
 	b.field("total_net_output_bytes", st.netOutput)
 	b.fieldf("instantaneous_input_kbps", "%.2f", st.rates[1].perSecond()/1024)
 	b.fieldf("instantaneous_output_kbps", "%.2f", st.rates[2].perSecond()/1024)
+	b.fieldf("instantaneous_input_repl_kbps", "%.2f", st.rates[3].perSecond()/1024)
+	b.fieldf("instantaneous_output_repl_kbps", "%.2f", st.rates[4].perSecond()/1024)
 	b.field("rejected_connections", st.rejected)
 	s.infoReplicationStats(b)
 	b.field("expired_keys", env.Expired)
@@ -247,9 +250,14 @@ func (s *Server) infoStats(b *infoBuilder) {
 	b.field("total_forks", 0)
 	b.field("migrate_cached_sockets", 0)
 	b.field("slave_expires_tracked_keys", 0)
-	b.field("active_defrag_running", 0)
-	b.field("tracking_clients", 0)
-	b.field("unexpected_error_replies", 0)
+	for _, absent := range []string{ // of features that are not here; monitoring expects the names
+		"active_defrag_running", "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
+		"total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
+		"io_threaded_reads_processed", "io_threaded_writes_processed", "reply_buffer_shrinks", "reply_buffer_expands",
+		"unexpected_error_replies",
+	} {
+		b.field(absent, 0)
+	}
 	b.field("total_error_replies", st.errorReplies)
 	b.field("dump_payload_sanitizations", 0)
 	b.field("total_reads_processed", st.reads)

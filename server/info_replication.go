@@ -9,12 +9,16 @@ import (
 func (s *Server) infoReplication(b *infoBuilder) {
 	r := &s.repl
 	role := "master"
-	if r.uplink != nil {
+	if r.uplink != nil || s.leaderless() {
 		role = "slave"
 	}
 	b.field("role", role)
 	if r.uplink != nil {
 		r.uplink.info(b)
+	} else if s.leaderless() {
+		b.field("master_host", "")
+		b.field("master_port", 0)
+		b.field("master_link_status", "down")
 	}
 	b.field("connected_slaves", len(r.feeds))
 	if s.config.MinReplicasToWrite > 0 && s.config.MinReplicasMaxLag > 0 {

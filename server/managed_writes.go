@@ -74,3 +74,11 @@ func (s *Server) mayExpire() bool {
 	m := s.managed.machine
 	return m == nil || m.CanWrite(s.clock.mono)
 }
+
+// leaderless reports whether the server neither leads nor follows: it has no role
+// yet, or its role has ended. Tools that only know masters and slaves must not take
+// it for a master; there would seem to be two.
+func (s *Server) leaderless() bool {
+	m := s.managed.machine
+	return m != nil && !m.Feeds() && s.repl.uplink == nil
+}

@@ -42,10 +42,17 @@ func TestNeverBootsAsPrimary(t *testing.T) {
 			t.Errorf("a user that wants to promote: %v", reply)
 		}
 		m.Client(t).Must("PONG", "PING")
+		if info := m.Client(t).Info(); info["role"] != "slave" || info["lockstep_writes"] != "Unassigned" {
+			t.Errorf("INFO calls it a %s whose writes are %s", info["role"], info["lockstep_writes"])
+		}
+		m.Client(t).Must("[slave  0 none -1]", "ROLE")
 	}
 	nothing(m)
 	before := m.promote(5, 1)
 	m.Client(t).Must("OK", "SET", "key", "value")
+	if info := m.Client(t).Info(); info["role"] != "master" || info["lockstep_epoch"] != "5" {
+		t.Errorf("INFO calls the primary a %s of epoch %s", info["role"], info["lockstep_epoch"])
+	}
 	m.Client(t).Must("OK", "SAVE")
 
 	m.Kill()
