@@ -1,11 +1,8 @@
 package command
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
-
-	"github.com/lockstep-db/lockstep/server/store"
 )
 
 // Strings as arrays of bits: bit 0 is the highest bit of the first byte.
@@ -64,9 +61,9 @@ func (c *Call) bitOffset(arg []byte, width int64) (int64, bool) {
 	} else {
 		width = 1
 	}
-	limit := c.MaxBulk
-	if limit == 0 || c.FromPrimary {
-		limit = defaultMaxBulk
+	limit := c.maxString()
+	if c.FromPrimary {
+		limit = max(limit, defaultMaxBulk)
 	}
 	n, ok := parseInt(arg)
 	if !ok || n < 0 || n >= limit*8 || n*width >= limit*8 {
@@ -189,25 +186,11 @@ func (r *bitRange) parseUnit(c *Call, at int) bool {
 
 // in returns the range as bits [from, to) of a string of n bytes.
 func (r bitRange) in(n int) (from, to int64) {
-	size := int64(n)
 	if r.inBits {
-		size *= 8
+		return clampRange(r.start, r.end, int64(n)*8)
 	}
-	start, end := r.start, r.end
-	if start < 0 {
-		start = max(start+size, 0)
-	}
-	if end < 0 {
-		end = max(end+size, 0)
-	}
-	end = min(end, size-1)
-	if start > end {
-		return 0, 0
-	}
-	if r.inBits {
-		return start, end + 1
-	}
-	return start * 8, (end + 1) * 8
+	from, to = clampRange(r.start, r.end, int64(n))
+	return from * 8, to * 8
 }
 
 func runBitCount(c *Call) {
@@ -335,14 +318,14 @@ func runBitOp(c *Call) {
 	c.Out.Int(int64(len(result)))
 }
 
-func bitOperation(name []byte) (combine func(a, b byte) byte, not bool) {
+func bitOperation(name []byte) (combine func(a, b uint64) uint64, not bool) {
 	switch {
 	case equalFold(name, "AND"):
-		return func(a, b byte) byte { return a & b }, false
+		return func(a, b uint64) uint64 { return a & b }, false
 	case equalFold(name, "OR"):
-		return func(a, b byte) byte { return a | b }, false
+		return func(a, b uint64) uint64 { return a | b }, false
 	case equalFold(name, "XOR"):
-		return func(a, b byte) byte { return a ^ b }, false
+		return func(a, b uint64) uint64 { return a ^ b }, false
 	}
 	return nil, equalFold(name, "NOT")
 }
@@ -359,24 +342,19 @@ func (c *Call) bitSources(keys [][]byte) ([][]byte, bool) {
 	}
 	sources := make([][]byte, len(keys))
 	for i, key := range keys {
-		var e store.Entry
-		if e, present[i] = c.findAgain(key, present[i]); present[i] {
+		if !present[i] {
+			continue
+		}
+		if e, ok := c.DB.Find(key); ok {
 			sources[i] = e.StringBytes(make([]byte, 0, 24))
 		}
 	}
 	return sources, true
 }
 
-func (c *Call) findAgain(key []byte, present bool) (store.Entry, bool) {
-	if !present {
-		return store.Entry{}, false
-	}
-	return c.DB.Find(key)
-}
-
 // combineBits combines strings as if the shorter ones went on with zeros.
 // Without a function it inverts the only one.
-func combineBits(sources [][]byte, combine func(a, b byte) byte) []byte {
+func combineBits(sources [][]byte, combine func(a, b uint64) uint64) []byte {
 	n := 0
 	for _, s := range sources {
 		n = max(n, len(s))
@@ -390,9 +368,17 @@ func combineBits(sources [][]byte, combine func(a, b byte) byte) []byte {
 		return result
 	}
 	for _, s := range sources[1:] {
-		s = append(bytes.Clone(s), make([]byte, n-len(s))...)
-		for i := range result {
-			result[i] = combine(result[i], s[i])
+		i := 0
+		for ; i+8 <= len(s); i += 8 {
+			word := binary.LittleEndian.Uint64(s[i:])
+			binary.LittleEndian.PutUint64(result[i:], combine(binary.LittleEndian.Uint64(result[i:]), word))
+		}
+		for ; i < n; i++ {
+			var b byte
+			if i < len(s) {
+				b = s[i]
+			}
+			result[i] = byte(combine(uint64(result[i]), uint64(b)))
 		}
 	}
 	return result

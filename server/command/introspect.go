@@ -196,31 +196,46 @@ func replyDocs(c *Call, specs []*Spec) {
 	}
 }
 
-// replyDoc leaves out what is empty, as clients expect.
-func replyDoc(c *Call, s *Spec) {
-	mark, n := c.Out.Mark(), 0
-	text := func(name, value string) {
-		if value != "" {
-			n++
-			c.Out.BulkString(name)
-			c.Out.BulkString(value)
-		}
+// fields writes a map whose size is known at its end: what is empty is left out,
+// as clients expect.
+type fields struct {
+	c       *Call
+	mark, n int
+}
+
+func newFields(c *Call) *fields { return &fields{c: c, mark: c.Out.Mark()} }
+
+// name begins a field; its value follows.
+func (f *fields) name(name string) {
+	f.n++
+	f.c.Out.BulkString(name)
+}
+
+func (f *fields) text(name, value string) {
+	if value != "" {
+		f.name(name)
+		f.c.Out.BulkString(value)
 	}
-	text("summary", s.Summary)
-	text("since", s.Since)
-	text("group", s.Group)
-	text("complexity", s.Complexity)
+}
+
+func (f *fields) end() { f.c.Out.InsertMap(f.mark, f.n) }
+
+func replyDoc(c *Call, s *Spec) {
+	f := newFields(c)
+	defer f.end()
+	f.text("summary", s.Summary)
+	f.text("since", s.Since)
+	f.text("group", s.Group)
+	f.text("complexity", s.Complexity)
 	if s.Deprecated != "" {
-		n++
-		c.Out.BulkString("doc_flags")
+		f.name("doc_flags")
 		c.Out.Set(1)
 		c.Out.Simple("deprecated")
 	}
-	text("deprecated_since", s.Deprecated)
-	text("replaced_by", s.ReplacedBy)
+	f.text("deprecated_since", s.Deprecated)
+	f.text("replaced_by", s.ReplacedBy)
 	if len(s.History) > 0 {
-		n++
-		c.Out.BulkString("history")
+		f.name("history")
 		c.Out.Set(len(s.History))
 		for _, h := range s.History {
 			c.Out.Array(2)
@@ -229,16 +244,13 @@ func replyDoc(c *Call, s *Spec) {
 		}
 	}
 	if len(s.Args) > 0 {
-		n++
-		c.Out.BulkString("arguments")
+		f.name("arguments")
 		replyArgs(c, s.Args)
 	}
 	if len(s.Subcommands) > 0 {
-		n++
-		c.Out.BulkString("subcommands")
+		f.name("subcommands")
 		replyDocs(c, s.Subcommands)
 	}
-	c.Out.InsertMap(mark, n)
 }
 
 func replyArgs(c *Call, args []Arg) {
@@ -249,36 +261,27 @@ func replyArgs(c *Call, args []Arg) {
 }
 
 func replyArg(c *Call, a *Arg) {
-	mark, n := c.Out.Mark(), 0
-	text := func(name, value string) {
-		if value != "" {
-			n++
-			c.Out.BulkString(name)
-			c.Out.BulkString(value)
-		}
-	}
-	text("name", a.Name)
-	text("type", argTypeNames[a.Type])
+	f := newFields(c)
+	defer f.end()
+	f.text("name", a.Name)
+	f.text("type", argTypeNames[a.Type])
 	if a.Type != ArgOneOf && a.Type != ArgBlock {
-		text("display_text", a.Name)
+		f.text("display_text", a.Name)
 	}
 	if a.Type == ArgKey || a.KeySpec > 0 {
-		n++
-		replyField(c, "key_spec_index", a.KeySpec)
+		f.name("key_spec_index")
+		c.Out.Int(int64(a.KeySpec))
 	}
-	text("token", a.Token)
-	text("since", a.Since)
+	f.text("token", a.Token)
+	f.text("since", a.Since)
 	if a.Optional || a.Multiple || a.MultipleToken {
-		n++
-		c.Out.BulkString("flags")
+		f.name("flags")
 		replyArgFlags(c, a)
 	}
 	if len(a.Args) > 0 {
-		n++
-		c.Out.BulkString("arguments")
+		f.name("arguments")
 		replyArgs(c, a.Args)
 	}
-	c.Out.InsertMap(mark, n)
 }
 
 func replyArgFlags(c *Call, a *Arg) {

@@ -20,20 +20,13 @@ func runDel(c *Call) {
 	c.Out.Int(int64(n))
 }
 
-func runExists(c *Call) {
-	n := 0
-	for _, key := range c.Args[1:] {
-		if _, ok := c.Peek(key); ok {
-			n++
-		}
-	}
-	c.Out.Int(int64(n))
-}
+func runExists(c *Call) { countKeys(c, (*Call).Peek) }
+func runTouch(c *Call)  { countKeys(c, (*Call).FindRead) }
 
-func runTouch(c *Call) {
+func countKeys(c *Call, find func(*Call, []byte) (store.Entry, bool)) {
 	n := 0
 	for _, key := range c.Args[1:] {
-		if _, ok := c.FindRead(key); ok {
+		if _, ok := find(c, key); ok {
 			n++
 		}
 	}

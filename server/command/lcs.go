@@ -90,12 +90,8 @@ func newLCSTable(c *Call, a, b []byte) (*lcsTable, bool) {
 		c.Fail(errLCSTooLong)
 		return nil, false
 	}
-	limit := c.MaxBulk
-	if limit == 0 {
-		limit = defaultMaxBulk
-	}
 	size := (uint64(len(a)) + 1) * (uint64(len(b)) + 1)
-	if size > uint64(limit)/4 {
+	if size > uint64(c.maxString())/4 {
 		c.Fail(errLCSMemory)
 		return nil, false
 	}

@@ -1,13 +1,19 @@
 package command
 
+import "github.com/lockstep-db/lockstep/server/store"
+
 func runGet(c *Call) {
-	e, found, failed := c.FindString(c.Args[1])
-	switch {
-	case failed:
-	case !found:
-		c.Out.Null()
-	default:
+	if e, found, failed := c.FindString(c.Args[1]); !failed {
+		c.replyValue(e, found)
+	}
+}
+
+// replyValue replies with a string, or with null when there is none.
+func (c *Call) replyValue(e store.Entry, found bool) {
+	if found {
 		c.Out.Bulk(c.value(e))
+	} else {
+		c.Out.Null()
 	}
 }
 
@@ -41,11 +47,10 @@ func runGetDel(c *Call) {
 	if failed {
 		return
 	}
+	c.replyValue(e, found)
 	if !found {
-		c.Out.Null()
 		return
 	}
-	c.Out.Bulk(c.value(e))
 	c.DB.Delete(key)
 	c.Rewrite(delCommand, key)
 	c.modified(EventGeneric, "del", key)

@@ -87,11 +87,17 @@ func runGetRange(c *Call) {
 // the end, into bounds of a slice of n bytes. In 5 bytes, 1..-2 is [1:4], and
 // 3..2, like 7..9, is nothing.
 func sliceBounds(start, end int64, n int) (from, to int) {
-	size := int64(n)
 	// Clamping would make one byte of a range that lies before the string.
 	if start < 0 && end < 0 && start > end {
 		return 0, 0
 	}
+	first, behind := clampRange(start, end, int64(n))
+	return int(first), int(behind)
+}
+
+// clampRange turns an inclusive range, in which negative numbers count from the
+// end, into a half-open one within size; an empty range is 0, 0.
+func clampRange(start, end, size int64) (from, to int64) {
 	if start < 0 {
 		start = max(start+size, 0)
 	}
@@ -102,21 +108,25 @@ func sliceBounds(start, end int64, n int) (from, to int) {
 	if start > end {
 		return 0, 0
 	}
-	return int(start), int(end) + 1
+	return start, end + 1
 }
 
 // fits answers with an error unless a string of so many bytes at an offset is
 // within the limit. What a primary accepted is not questioned.
 func (c *Call) fits(offset int64, n int) bool {
-	limit := c.MaxBulk
-	if limit == 0 {
-		limit = defaultMaxBulk
-	}
-	if c.FromPrimary || offset <= limit-int64(n) {
+	if c.FromPrimary || offset <= c.maxString()-int64(n) {
 		return true
 	}
 	c.Fail(errStringTooLong)
 	return false
+}
+
+// maxString is the largest length of a string in bytes.
+func (c *Call) maxString() int64 {
+	if c.MaxBulk == 0 {
+		return defaultMaxBulk
+	}
+	return c.MaxBulk
 }
 
 const defaultMaxBulk = 512 << 20

@@ -47,11 +47,7 @@ func set(c *Call, o setOptions, value []byte, reply setReplies) {
 		if failed {
 			return
 		}
-		if found {
-			c.Out.Bulk(c.value(e))
-		} else {
-			c.Out.Null()
-		}
+		c.replyValue(e, found)
 		reply = setReplies{done: func(*Call) {}, refused: func(*Call) {}}
 	}
 	_, found := c.FindWrite(key)
@@ -146,11 +142,7 @@ func runGetSet(c *Call) {
 	if failed {
 		return
 	}
-	if found {
-		c.Out.Bulk(c.value(e))
-	} else {
-		c.Out.Null()
-	}
+	c.replyValue(e, found)
 	setPlain(c, key, value)
 	c.Rewrite(setCommand, key, value)
 }
