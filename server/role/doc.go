@@ -13,7 +13,7 @@
 // Ledger, which alone may be shared between goroutines, so that an instance can
 // be fenced while its owner is busy.
 //
-// Times are time.Durations on one clock that never steps and, where there is such
-// a clock, goes on while the machine sleeps. A process that was stopped finds
-// that out by itself: its lease has run out on that clock when it looks again.
+// Times are time.Durations on one monotonic clock. A process that was stopped
+// finds that out by itself: its lease has run out on that clock when it looks
+// again.
 package role
