@@ -34,10 +34,11 @@ func (s *Server) waitForSnapshot(f *feed) {
 }
 
 // joinSnapshot lets a replica take part in a snapshot that is already being written
-// to disk: its moment is past, but the stream since then is still there.
+// to disk: its moment is past, but the stream since then may still be there, at the
+// latest because somebody else waits for the same snapshot.
 func (s *Server) joinSnapshot(f *feed) bool {
 	sn := s.repl.snapshot
-	if sn == nil || sn.file == nil || sn.pin == nil || !s.repl.log.Has(sn.offset+1) {
+	if sn == nil || sn.file == nil || !s.repl.log.Has(sn.offset+1) {
 		return false
 	}
 	cursor, err := s.repl.log.Cursor(sn.offset + 1)

@@ -43,7 +43,6 @@ type replState struct {
 	pingedAt   time.Duration
 	wantAcks   bool // a GETACK goes into the stream at the end of this batch
 	waiters    []*waiter
-	growth     rate // of the stream, for the window in seconds
 
 	snapshot  *snapshot
 	snapshots snapshotStats
@@ -210,7 +209,6 @@ func hostPort(host string, port int) string { return net.JoinHostPort(host, strc
 // replicationCron is what replication does once a second, and ten times a second
 // while it fails over.
 func (s *Server) replicationCron() {
-	s.repl.growth.sample(s.repl.offset(), s.clock.elapsed())
 	if u := s.repl.uplink; u != nil {
 		u.cron()
 	}

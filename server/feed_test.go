@@ -392,3 +392,50 @@ func TestFailedSaveKeepsTheOldFile(t *testing.T) {
 		t.Fatalf("left behind: %v %v", left, err)
 	}
 }
+
+// A replica that says nothing for repl-timeout is dropped.
+func TestSilentReplicaTimesOut(t *testing.T) {
+	i := servertest.Start(t, "--repl-diskless-sync-delay", "0", "--repl-timeout", "1")
+	w := dialReplica(t, i)
+	w.online()
+	c := i.Client(t)
+	servertest.Until(t, "the replica is gone", func() error {
+		if n := c.Info("replication")["connected_slaves"]; n != "0" {
+			return fmt.Errorf("connected_slaves:%s", n)
+		}
+		return nil
+	})
+}
+
+// FAILOVER to a replica that does not catch up gives up in time, and writes go on.
+func TestFailoverGivesUpInTime(t *testing.T) {
+	i := servertest.Start(t, "--repl-diskless-sync-delay", "0")
+	w := dialReplica(t, i)
+	w.expect([]string{"REPLCONF", "listening-port", "7777"}, "+OK")
+	w.online()
+	c := i.Client(t)
+	for _, tc := range []struct {
+		say  []string
+		want string
+	}{
+		{[]string{"FAILOVER", "TO", "127.0.0.1", "7778"}, "ERR FAILOVER target HOST and PORT is not a replica."},
+		{[]string{"FAILOVER", "TO", "127.0.0.1", "7777", "FORCE"}, "ERR FAILOVER with force option requires both a timeout and target HOST and IP."},
+		{[]string{"FAILOVER", "TIMEOUT", "0"}, "ERR FAILOVER timeout must be greater than 0"},
+		{[]string{"FAILOVER", "ABORT"}, "ERR No failover in progress."},
+		{[]string{"FAILOVER", "NONSENSE"}, "ERR syntax error"},
+	} {
+		c.Must(tc.want, tc.say...)
+	}
+	c.Must("OK", "SET", "k", "v") // which the replica never acknowledges
+	c.Must("OK", "FAILOVER", "TO", "127.0.0.1", "7777", "TIMEOUT", "200")
+	if got := c.Info("replication")["master_failover_state"]; got != "waiting-for-sync" {
+		t.Fatalf("master_failover_state:%s", got)
+	}
+	c.Must("ERR FAILOVER already in progress.", "FAILOVER")
+	c.Must("ERR REPLICAOF not allowed while failing over.", "REPLICAOF", "127.0.0.1", "1")
+	c.Must("OK", "SET", "k", "w") // held back until it is over
+	info := c.Info("replication")
+	if info["role"] != "master" || info["master_failover_state"] != "no-failover" {
+		t.Fatalf("role:%s, master_failover_state:%s", info["role"], info["master_failover_state"])
+	}
+}

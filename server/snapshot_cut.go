@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/lockstep-db/lockstep/server/log"
 	"github.com/lockstep-db/lockstep/server/rdb"
 	"github.com/lockstep-db/lockstep/server/replication"
 	"github.com/lockstep-db/lockstep/server/store"
@@ -29,7 +28,6 @@ type snapshot struct {
 	feeds  []*feed     // diskless: who takes it
 	mark   string      // diskless: what ends it
 	sum    uint64      // diskless: the checksum so far
-	pin    *log.Cursor // the stream from the cut on, for replicas that join later
 	offset int64       // of the stream at the cut
 
 	buf     []byte
@@ -60,16 +58,10 @@ func (s *Server) beginSnapshot(done func(error)) (*snapshot, error) {
 	for i := range s.keyspace.Databases() {
 		sn.total += int64(s.keyspace.DB(i).Len())
 	}
-	if s.repl.log != nil {
-		if sn.pin, err = s.repl.log.Cursor(sn.offset + 1); err != nil {
-			cut.Abort()
-			return nil, err
-		}
-		// Whoever continues from here has selected nothing yet. A replica can not put
-		// a SELECT into its primary's stream; there the note in the file tells.
-		if !s.isReplica() {
-			s.effects.forceSelect()
-		}
+	// Whoever continues from here has selected nothing yet. A replica can not put a
+	// SELECT into its primary's stream; there the note in the file tells.
+	if !s.isReplica() {
+		s.effects.forceSelect()
 	}
 	s.repl.snapshot = sn
 	return sn, nil
@@ -211,9 +203,6 @@ func (sn *snapshot) end(err error) {
 	s.noteSnapshot(sn, err)
 	if sn.forRepl || len(s.repl.feeds) > 0 {
 		s.snapshotEnded(sn, err)
-	}
-	if sn.pin != nil {
-		sn.pin.Close()
 	}
 	if sn.done != nil {
 		sn.done(err)

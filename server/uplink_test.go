@@ -385,3 +385,29 @@ func countFiles(dir, pattern string, want int) error {
 	}
 	return nil
 }
+
+// A primary that says nothing for repl-timeout is left, and asked again.
+func TestSilentPrimaryTimesOut(t *testing.T) {
+	p := listenPrimary(t)
+	startReplica(t, p, "--repl-timeout", "1")
+	l, _ := p.accept()
+	l.feed(historyA, 3, snapshotWith())
+	l.ack(3)
+	if _, psync := p.accept(); psync != "PSYNC "+historyA+" 4" {
+		t.Fatalf("the replica says %q", psync)
+	}
+}
+
+// Bytes that are no commands end the link, and with it the knowledge of where in the
+// stream the replica is.
+func TestGarbageInTheStreamEndsTheHistory(t *testing.T) {
+	p := listenPrimary(t)
+	startReplica(t, p)
+	l, _ := p.accept()
+	l.feed(historyA, 3, snapshotWith())
+	l.ack(3)
+	l.send("SET k v\r\n")
+	if _, psync := p.accept(); psync != "PSYNC ? -1" {
+		t.Fatalf("the replica says %q", psync)
+	}
+}

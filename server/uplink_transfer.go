@@ -224,8 +224,10 @@ func (s *Server) replaced(u *uplink, sync fullSync, l *load, err error) {
 	u.sync = fullSync{}
 	u.lastSync = instance.SyncFull
 	u.beginStream(rest)
-	u.ack()
-	u.readOn()
+	if u.connected() { // not when only the snapshot was wanted from there
+		u.ack()
+		u.readOn()
+	}
 }
 
 // divergentTail is what this server has written itself and the primary that it
