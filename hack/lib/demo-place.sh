@@ -174,5 +174,9 @@ place_down() {
 	# The cluster before its namespace, while the operator can still see to it.
 	kube delete lockstepcluster "$NAME" --ignore-not-found --timeout 120s >/dev/null 2>&1 || true
 	in_cluster kubectl delete namespace "$NAMESPACE" --ignore-not-found >/dev/null
-	[[ $mark != yes ]] || ! operator_is_installed || uninstall_operator
+	[[ $mark == yes ]] && operator_is_installed || return 0
+	uninstall_operator
+	# The chart leaves the definition in place, for the clusters that there may be.
+	[[ -n $(in_cluster kubectl get lockstepclusters --all-namespaces --output name) ]] ||
+		in_cluster kubectl delete customresourcedefinition lockstepclusters.lockstep.dev >/dev/null
 }

@@ -41,26 +41,26 @@ row() { printf '%d %s\n' "$1" "$2"; }
 
 # print_steps FAILOVER prints its steps as rows.
 print_steps() {
-	local key value started=0
-	while read -r key value; do
-		case $key in
-		started)
-			started=$(($(date --date "$value" +%s%6N) - KILLED_AT))
-			row "$started" "detection: the operator sees that the primary is lost ($(field reason "$1"))"
-			;;
-		confirmedMillis) step "$value" "the loss is confirmed" ;;
-		electedMillis) step "$value" "election: epoch $(field epoch "$1") is stored" ;;
-		fencedMillis) step "$value" "the others are fenced: none follows the old primary any more" ;;
-		leaseEndedMillis) step "$value" "the old primary's lease is over" ;;
-		committedMillis) step "$value" "$(field to "$1") is stored as the primary of epoch $(field epoch "$1")" ;;
-		promotedMillis) step "$value" "promotion: $(field to "$1") takes writes" ;;
-		routedMillis) step "$value" "the service $NAME-rw leads to $(field to "$1")" ;;
-		esac
-	done <<<"$1"
+	local from to epoch started
+	from=$PRIMARY_BEFORE to=$(field to "$1") epoch=$(field epoch "$1")
+	started=$(($(date --date "$(field started "$1")" +%s%6N) - KILLED_AT))
+	row "$started" "detection: the operator sees that the primary is lost ($(field reason "$1"))"
+	step confirmedMillis "the loss is confirmed"
+	step electedMillis "election: epoch $epoch is stored"
+	step fencedMillis "the others are fenced: none follows $from any more"
+	step leaseEndedMillis "$from can not take a write any more: it has ended, or its lease has"
+	step committedMillis "$to is stored as the primary of epoch $epoch"
+	step promotedMillis "promotion: $to takes writes"
+	step routedMillis "the service $NAME-rw leads to $to"
 }
 
-# step MILLISECONDS TEXT: a row by the time since the detection.
-step() { row "$((started + $1 * 1000))" "$2"; }
+# step NAME TEXT: a row by the time since the detection, unless there was no such
+# step. It uses print_steps' failover and time.
+step() {
+	local millis
+	millis=$(field "$1" "$failover")
+	[[ -z $millis ]] || row "$((started + millis * 1000))" "$2"
+}
 
 # field NAME FAILOVER prints one of its values.
 field() { sed -n "s/^$1 //p" <<<"$2"; }

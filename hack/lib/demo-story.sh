@@ -16,7 +16,7 @@ cluster_is_ready() {
 	# Of a condition, what it says of the present spec; the image, since an
 	# operator of another version replaces the pods.
 	local seen images image
-	seen=$(kube get lockstepcluster "$NAME" --output 'go-template={{$g := .metadata.generation}}{{range .status.conditions}}{{if and (eq .type "Ready") (eq .observedGeneration $g)}}{{.status}} {{end}}{{end}}{{.status.readyInstances}} of {{.spec.instances}} instances ready, {{.status.phase}}') || {
+	seen=$(kube get lockstepcluster "$NAME" --output 'go-template={{$g := .metadata.generation}}{{range .status.conditions}}{{if and (eq .type "Ready") (eq .observedGeneration $g)}}{{.status}} {{end}}{{end}}{{with .status}}{{.readyInstances}} of {{end}}{{.spec.instances}} instances ready{{with .status}}, {{.phase}}{{end}}') || {
 		echo "$seen"
 		return 1
 	}
@@ -27,7 +27,7 @@ cluster_is_ready() {
 			return 1
 		}
 	done
-	echo "${seen#* }"
+	echo "${seen#@(True|False|Unknown) }"
 	[[ $seen == "True $INSTANCES of $INSTANCES instances ready"* ]]
 }
 

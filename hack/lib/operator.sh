@@ -13,9 +13,11 @@ readonly OPERATOR_PODS=app.kubernetes.io/name=lockstep,app.kubernetes.io/compone
 # so that pods never run a former build under the same name.
 build_image() {
 	say "building the image"
-	local output
-	output=$(hack/image/build "$ARCHIVE" localhost/lockstep)
-	IMAGE=$(tail -n 1 <<<"$output" | cut -d ' ' -f 1)
+	local log=dist/image.log
+	mkdir -p dist
+	with_progress "$log" hack/image/build "$ARCHIVE" localhost/lockstep ||
+		fail "the image could not be built; all of the output is in $log"
+	IMAGE=$(tail -n 1 "$log" | cut -d ' ' -f 1)
 	say "built $IMAGE"
 }
 

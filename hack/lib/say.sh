@@ -11,19 +11,38 @@ fail() {
 }
 
 # wait_for SECONDS WHAT COMMAND... runs the command until it succeeds. The last
-# line that it printed is what it saw; it is shown whenever it changes, and when
-# the time is over.
+# line that it printed is what it saw; it is shown when it changes, at most every
+# two seconds, and when the time is over.
 wait_for() {
 	local limit=$1 what=$2 seen='' last=''
 	shift 2
-	local end=$((SECONDS + limit))
+	local end=$((SECONDS + limit)) shown=$SECONDS
 	until seen=$("$@" 2>&1); do
 		seen=${seen##*$'\n'}
-		if [[ $seen != "$last" ]]; then
+		if [[ $seen != "$last" ]] && ((SECONDS >= shown + 2)); then
 			say "waiting for $what: $seen"
-			last=$seen
+			last=$seen shown=$SECONDS
 		fi
 		((SECONDS < end)) || fail "waited $limit s for $what, in vain; last seen: ${seen:-nothing}"
 		sleep 0.3
 	done
+}
+
+# with_progress LOG COMMAND... runs it with its output in the log, and says every
+# ten seconds how far it is: `go build -v` writes a line for each package.
+with_progress() {
+	local log=$1 job began=$SECONDS
+	shift
+	: >"$log"
+	"$@" >"$log" 2>&1 &
+	job=$!
+	while sleep 0.5; kill -0 "$job" 2>/dev/null; do
+		((SECONDS - began >= 10)) || continue
+		began=$SECONDS
+		say "$(wc -l <"$log") packages compiled, the last one $(tail -n 1 "$log" | cut -c 1-80)"
+	done
+	wait "$job" || {
+		tail -n 20 "$log" >&2
+		return 1
+	}
 }
