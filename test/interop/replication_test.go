@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -504,4 +505,42 @@ func TestCutTransferKeepsTheOldData(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(replica.dir, "dump.rdb")); err == nil {
 		t.Fatal("half a snapshot has become the data file")
 	}
+}
+
+// Links are cut at arbitrary moments, in the middle of values, transactions and
+// snapshots, for times that fit into the backlog or do not. Whatever kind of
+// synchronization follows, all servers hold the same in the end.
+func TestCutsAtArbitraryMoments(t *testing.T) {
+	eachPair(t, func(t *testing.T, p, r string) {
+		primary := start(t, p, "--repl-backlog-size", "4mb")
+		middle := start(t, r, "--repl-backlog-size", "4mb")
+		bottom := start(t, p)
+		upper, lower := newProxy(t, primary), newProxy(t, middle)
+		fill(t, primary, 20000, 50)
+		middle.do("REPLICAOF", "127.0.0.1", upper.port())
+		bottom.do("REPLICAOF", "127.0.0.1", lower.port())
+		w := write(t, primary)
+		rnd := rand.New(rand.NewPCG(uint64(len(p)), uint64(len(r))))
+		for range 16 {
+			k := rnd.IntN(2)
+			link, below := []*proxy{upper, lower}[k], []*node{middle, bottom}[k]
+			n := w.count() + rnd.IntN(2000)
+			primary.until("some writes", func() (bool, string) { return w.count() >= n, fmt.Sprint(w.count()) })
+			link.cut()
+			n = w.count() + rnd.IntN(1500)
+			primary.until("some writes", func() (bool, string) { return w.count() >= n, fmt.Sprint(w.count()) })
+			link.heal()
+			if rnd.IntN(4) > 0 {
+				below.untilField("master_link_status", "up")
+			}
+		}
+		w.halt()
+		middle.untilField("master_link_status", "up")
+		bottom.untilField("master_link_status", "up")
+		middle.caughtUp(primary)
+		bottom.caughtUp(middle)
+		assertSame(t, primary, middle)
+		assertSame(t, primary, bottom)
+		t.Logf("%s: %+v, %s: %+v", primary.kind, primary.counters(), middle.kind, middle.counters())
+	})
 }
