@@ -43,6 +43,8 @@ func (s *Server) sampleRates() {
 	s.stats.rates[0].sample(s.stats.commands, now)
 	s.stats.rates[1].sample(s.stats.netInput, now)
 	s.stats.rates[2].sample(s.stats.netOutput, now)
+	s.stats.rates[3].sample(s.repl.stats.input, now)
+	s.stats.rates[4].sample(s.repl.stats.output, now)
 }
 
 // clientsCron looks at a part of the connections, so that all of them are

@@ -81,6 +81,9 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if c.tx != nil && spec == s.execCommand {
 		flags |= c.tx.flags
 	}
+	if flags&command.DenyOOM != 0 && s.config.Maxmemory > 0 && s.memory.over(s) {
+		return command.ErrOutOfMemory
+	}
 	if flags&command.Write != 0 {
 		if refusal := s.writeGate(); refusal != "" {
 			return refusal
@@ -134,7 +137,7 @@ func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 	call.FromPrimary = c.has(flagPrimary)
 	call.NoTouch = c.has(flagNoTouch)
 	call.Expiry = s.expiryFor(c)
-	if len(s.monitors) > 0 {
+	if len(s.monitors) > 0 && spec != s.execCommand {
 		s.feedMonitors(c, spec, call.Args)
 	}
 	before := len(c.out.Buf)
@@ -142,6 +145,9 @@ func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 	s.current = c
 	s.commands.Execute(call, spec)
 	s.current = previous
+	if len(s.monitors) > 0 && spec == s.execCommand {
+		s.feedMonitors(c, spec, call.Args) // behind what it executed
+	}
 	s.finish(c, call, spec, before)
 }
 

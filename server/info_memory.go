@@ -13,6 +13,19 @@ type memoryPeak struct {
 	startup  int64 // in use when the server had started
 	resident int64
 	sampled  time.Duration
+
+	overTurn int64 // the turn of the loop for which isOver was computed
+	isOver   bool
+}
+
+// over says whether more than maxmemory is in use. It looks once per turn of the
+// loop: what one batch can add is bounded by what was read.
+func (m *memoryPeak) over(s *Server) bool {
+	if m.overTurn != s.stats.turns {
+		m.overTurn = s.stats.turns
+		m.isOver = s.usedMemory()-s.logMemory() > s.config.Maxmemory
+	}
+	return m.isOver
 }
 
 // residentEvery bounds how often the kernel is asked: it has to add up pages.

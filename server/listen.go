@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // errNoAddress says that not one of the configured addresses could be used.
@@ -167,11 +169,32 @@ func (s *Server) accept(listener int, unix bool) {
 		case errors.Is(err, syscall.EAGAIN):
 			return
 		case err != nil:
+			// No descriptor is left, most likely. Asking again at once would take
+			// all of the processor and fill the log.
 			s.log.Warningf("Accepting client connection: %v", err)
+			s.pauseAccepting(listener, unix)
 			return
 		}
 		s.admit(fd, sa, unix)
 	}
+}
+
+// acceptPause is how long not to accept after it has failed.
+const acceptPause = 100 * time.Millisecond
+
+func (s *Server) pauseAccepting(listener int, unix bool) {
+	if err := s.setReadable(listener, nil); err != nil {
+		s.log.Warningf("Pausing a listening socket: %v", err)
+		return
+	}
+	s.after(acceptPause, func() {
+		if !slices.Contains(s.listeners, listener) {
+			return // closed meanwhile
+		}
+		if err := s.setReadable(listener, func() { s.accept(listener, unix) }); err != nil {
+			s.log.Warningf("Accepting again: %v", err)
+		}
+	})
 }
 
 const protectedModeText = "DENIED Lockstep is running in protected mode because protected mode is enabled and no password is set for the default user. " +

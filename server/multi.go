@@ -15,7 +15,7 @@ const (
 // transaction is what a connection has queued since MULTI.
 type transaction struct {
 	queue []queued
-	flags command.Flags // of all queued commands together
+	flags command.Flags // Write and DenyOOM, of all queued commands together
 	bytes int
 }
 
@@ -68,7 +68,7 @@ func (s *Server) enqueue(c *conn, spec *command.Spec, args [][]byte) {
 		kept[i] = data[len(data)-len(a) : len(data) : len(data)]
 	}
 	c.tx.queue = append(c.tx.queue, queued{spec, kept})
-	c.tx.flags |= spec.Flags & command.Write
+	c.tx.flags |= spec.Flags & (command.Write | command.DenyOOM)
 	c.tx.bytes += size
 	before := len(c.out.Buf)
 	c.out.Simple("QUEUED")

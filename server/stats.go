@@ -28,7 +28,7 @@ type stats struct {
 	perCommand []commandStat // by Spec.ID
 	errors     map[string]int64
 
-	rates [3]rate // commands, input and output bytes per second
+	rates [5]rate // per second: commands, input and output bytes, those of replication
 }
 
 type commandStat struct {

@@ -41,11 +41,12 @@ type Instance struct {
 }
 
 // Start runs the server in this process. Directives are arguments as the binary
-// takes them: "--requirepass", "secret". Save rules are off unless given.
+// takes them: "--requirepass", "secret"; the first may be the path of a
+// configuration file. Save rules are off unless given.
 func Start(t testing.TB, directives ...string) *Instance {
 	t.Helper()
 	i := &Instance{Dir: dirOf(t, directives), output: &output{}, ended: make(chan struct{})}
-	args := append([]string{"--port", "0", "--bind", "127.0.0.1", "--save", "", "--dir", i.Dir}, directives...)
+	args := arguments(0, i.Dir, directives)
 	cfg, err := config.Load(args, strings.NewReader(""))
 	if err != nil {
 		t.Fatalf("configure server: %v", err)
@@ -71,6 +72,17 @@ func Start(t testing.TB, directives ...string) *Instance {
 	i.Port = i.Server.Port()
 	i.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(i.Port))
 	return i
+}
+
+// arguments puts what a test's server needs in front of the directives, and a
+// configuration file, if they begin with one, in front of all.
+func arguments(port int, dir string, directives []string) []string {
+	var args []string
+	if len(directives) > 0 && !strings.HasPrefix(directives[0], "--") {
+		args, directives = append(args, directives[0]), directives[1:]
+	}
+	args = append(args, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir)
+	return append(args, directives...)
 }
 
 // dirOf is the directory that the directives name, or a new one.
@@ -159,8 +171,7 @@ func startCommand(t testing.TB, path string, env, directives []string) *Instance
 func tryCommand(t testing.TB, path string, env, directives []string) (*Instance, error) {
 	i := &Instance{Dir: dirOf(t, directives), Port: FreePort(t), output: &output{}, ended: make(chan struct{})}
 	i.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(i.Port))
-	args := append([]string{"--port", strconv.Itoa(i.Port), "--bind", "127.0.0.1", "--save", "", "--dir", i.Dir}, directives...)
-	i.cmd = exec.Command(path, args...)
+	i.cmd = exec.Command(path, arguments(i.Port, i.Dir, directives)...)
 	i.cmd.Env = append(os.Environ(), env...)
 	i.cmd.Stdout, i.cmd.Stderr = i.output, i.output
 	// A test binary that dies must not leave servers behind.

@@ -1,0 +1,134 @@
+package server_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lockstep-db/lockstep/server/servertest"
+)
+
+func TestAboveMaxmemoryOnlyWhatNeedsMemoryIsRefused(t *testing.T) {
+	const oom = "OOM command not allowed when used memory > 'maxmemory'."
+	c := servertest.Start(t).Client(t)
+	c.Must("OK", "SET", "k", strings.Repeat("x", 1<<20))
+	c.Must("OK", "CONFIG", "SET", "maxmemory", "1mb")
+	c.Must(oom, "SET", "other", "v")
+	c.Must("1048576", "STRLEN", "k")
+	c.Must("OK", "MULTI")
+	c.Must(oom, "APPEND", "k", "v")
+	c.Must("EXECABORT Transaction discarded because of previous errors.", "EXEC")
+	c.Must("1", "DEL", "k")
+	c.Must("OK", "CONFIG", "SET", "maxmemory", "100mb")
+	c.Must("OK", "SET", "other", "v")
+}
+
+func TestManyConnections(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens thousands of sockets")
+	}
+	// Both ends are in this process.
+	const want = 5000
+	var lim syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil || lim.Cur < 2*want+200 {
+		t.Skipf("needs %d descriptors, has %d (%v)", 2*want+200, lim.Cur, err)
+	}
+	i := servertest.Start(t, "--maxclients", "20000")
+	var conns []net.Conn
+	t.Cleanup(func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	})
+	for range want {
+		c, err := net.DialTimeout("tcp", i.Addr, servertest.Deadline)
+		if err != nil {
+			t.Fatalf("connection %d: %v", len(conns), err)
+		}
+		if err := c.SetDeadline(time.Now().Add(2 * servertest.Deadline)); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, c)
+	}
+	for n, c := range conns {
+		if _, err := fmt.Fprintf(c, "ECHO %d\r\n", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, c := range conns {
+		text := fmt.Sprint(n)
+		reply := fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
+		got := make([]byte, len(reply))
+		if _, err := readFull(c, got); err != nil || string(got) != reply {
+			t.Fatalf("connection %d: %q, %v", n, got, err)
+		}
+	}
+	admin := i.Client(t)
+	if got := admin.Info("clients")["connected_clients"]; got != fmt.Sprint(want+1) {
+		t.Errorf("connected_clients is %s", got)
+	}
+}
+
+func readFull(c net.Conn, b []byte) (int, error) {
+	n := 0
+	for n < len(b) {
+		k, err := c.Read(b[n:])
+		n += k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func TestIdleClientsAreDisconnectedAfterTheTimeout(t *testing.T) {
+	i := servertest.Start(t, "--timeout", "1")
+	i.Client(t).AwaitClose()
+}
+
+func TestCommandsThatAreSlowAreRemembered(t *testing.T) {
+	c := servertest.Start(t, "--slowlog-log-slower-than", "0", "--slowlog-max-len", "3").Client(t)
+	c.Must("OK", "CLIENT", "SETNAME", "me")
+	c.Must("OK", "SET", "k", strings.Repeat("x", 200))
+	c.Do("AUTH", "default", "secret")
+	c.Must("OK", "CONFIG", "SET", "requirepass", "hidden")
+	entries, ok := c.Do("SLOWLOG", "GET", "-1").([]any)
+	if !ok || len(entries) != 3 {
+		t.Fatalf("got %v", entries)
+	}
+	for n, want := range []string{"[CONFIG SET requirepass (redacted)]", "[AUTH (redacted) (redacted)]", "[SET k " + strings.Repeat("x", 128) + "... (72 more bytes)]"} {
+		entry := entries[n].([]any)
+		if got := fmt.Sprint(entry[3]); got != want {
+			t.Errorf("entry %d: %s, want %s", n, got, want)
+		}
+		if entry[5] != "me" {
+			t.Errorf("entry %d is from %v", n, entry[5])
+		}
+	}
+}
+
+func TestAClientThatOnlyStopsSendingGetsItsReplies(t *testing.T) {
+	i := servertest.Start(t)
+	c := i.Client(t)
+	value := strings.Repeat("v", 1<<20)
+	c.Must("OK", "SET", "k", value)
+	half := i.Client(t)
+	const n = 30
+	for range n {
+		half.Send("GET", "k")
+	}
+	if err := half.Conn().(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for k := range n {
+		if got := half.Receive(); got != value {
+			t.Fatalf("reply %d is missing", k)
+		}
+	}
+	if rest := half.AwaitClose(); rest != "" {
+		t.Errorf("then came %q", rest)
+	}
+}
