@@ -67,6 +67,13 @@ func (p *pass) store(ctx context.Context, next *v1alpha1.LockstepCluster) error 
 	return nil
 }
 
+// storeStep stores a decision together with the conditions that follow from it, so
+// that nobody reads "Ready" beside an election.
+func (p *pass) storeStep(ctx context.Context, next *v1alpha1.LockstepCluster) error {
+	p.setConditions(next, newSituation(next, p.obs, p.Now()), Decision{})
+	return p.store(ctx, next)
+}
+
 // ask sends a request to an instance and takes in what it says of itself, also
 // when it refuses.
 func (p *pass) ask(ctx context.Context, name string, request func(context.Context, Instance) (*instance.Status, error)) (*instance.Status, error) {
@@ -115,7 +122,7 @@ func (p *pass) confirm(ctx context.Context, step Step) {
 func (p *pass) elect(ctx context.Context, step Step) error {
 	p.Leases.Revoke(p.key)
 	from := p.c.Status.Primary
-	if err := p.store(ctx, Elected(p.c, step, p.obs, p.Now())); err != nil {
+	if err := p.storeStep(ctx, Elected(p.c, step, p.obs, p.Now())); err != nil {
 		return err
 	}
 	p.memory.times = stepTimes{epoch: p.c.Status.Epoch}
@@ -156,7 +163,7 @@ func (p *pass) commit(ctx context.Context, step Step) error {
 	if p.memory.times.epoch != p.c.Status.Epoch {
 		fenced = time.Time{}
 	}
-	if err := p.store(ctx, Committed(p.c, step, p.obs, fenced, p.Now())); err != nil {
+	if err := p.storeStep(ctx, Committed(p.c, step, p.obs, fenced, p.Now())); err != nil {
 		return err
 	}
 	log.FromContext(ctx).Info("committed", "epoch", step.Epoch, "primary", step.Choice.Name,
@@ -214,7 +221,7 @@ func (p *pass) complete(ctx context.Context) error {
 		}
 	}
 	changing := p.c.Status.Failover != nil
-	if err := p.store(ctx, Completed(p.c, p.obs, times.promoted, times.routed, p.Now())); err != nil {
+	if err := p.storeStep(ctx, Completed(p.c, p.obs, times.promoted, times.routed, p.Now())); err != nil {
 		return err
 	}
 	p.memory.handover = nil

@@ -43,9 +43,11 @@ const (
 
 // Step is the next step of the protocol, with what is needed to take it.
 type Step struct {
-	Kind    StepKind
-	Why     Why
-	Message string    // for people; empty when Why says it all
+	Kind StepKind
+	Why  Why
+	// Message is for people; empty when Why says it all. It shows in conditions,
+	// so it holds no number that grows by itself: each would be a status write.
+	Message string
 	Until   time.Time // when to look again if nothing happens before; zero: no need
 
 	Epoch  uint64                  // of Elect, Fence, Commit, Promote, Complete, Handover
@@ -163,7 +165,7 @@ func (s situation) judgeHeard(st *instance.Status) Step {
 	}
 	if stall >= s.silence {
 		return Step{Kind: StepNone, Why: WhyBusy, Until: s.now.Add(s.busy - stall), Message: fmt.Sprintf(
-			"%s is busy with one command for %v; it is replaced after %v", s.primary.Name, stall.Round(time.Millisecond), s.busy)}
+			"%s has been busy with one command for more than %v; it is replaced after %v", s.primary.Name, s.silence, s.busy)}
 	}
 	return Step{Kind: StepNone, Why: WhyActing, Until: s.primary.View.HeardAt.Add(s.silence)}
 }
@@ -431,7 +433,7 @@ func (s situation) decideElection(f *v1alpha1.FailoverProgress) Step {
 	}
 	if r.VoidAt.After(s.now) {
 		return Step{Kind: StepWait, Why: WhyLeaseRunning, Until: r.VoidAt, Message: fmt.Sprintf(
-			"%s may take writes for another %v: its lease has not run out", f.From, r.VoidAt.Sub(s.now).Round(time.Millisecond))}
+			"%s may take writes until its lease of %v has run out", f.From, s.leaseBound())}
 	}
 	return s.commit(best.Name, best.Standing, r.Proof)
 }

@@ -254,7 +254,7 @@ func (f *Fleet) hear(l *listener, st *instance.Status, at time.Time, stream bool
 		return
 	}
 	if old == nil || old.BootID != st.BootID {
-		v.LastBoot, v.BootHeardAt = old, at
+		v.LastBoot, v.LastBootHeardAt, v.BootHeardAt = old, v.HeardAt, at
 		v.Container, v.Followed = "", nil
 	}
 	news := matters(old, st, l.target.Silence) || v.Failure != ""

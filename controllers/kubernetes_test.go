@@ -25,7 +25,6 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -124,8 +123,21 @@ func newScene(t *testing.T) *scene {
 
 // runningOperator is a manager with a reconciler.
 type runningOperator struct {
-	cancel context.CancelFunc
-	done   chan struct{}
+	reconciler *Reconciler
+	cancel     context.CancelFunc
+	done       chan struct{}
+}
+
+// inTouch waits until the operator hears every instance of the cluster.
+func (s *scene) inTouch(o *runningOperator, instances int) {
+	s.t.Helper()
+	s.eventually("the operator hears every instance", func() (bool, string) {
+		heard := 0
+		for _, v := range o.reconciler.Fleet.Views(types.NamespacedName{Namespace: s.namespace, Name: "demo"}, 0) {
+			heard += yes(v.Heard(time.Now(), time.Second))
+		}
+		return heard == instances, fmt.Sprint(heard)
+	})
 }
 
 func (o *runningOperator) stop() {
@@ -152,7 +164,7 @@ func (s *scene) startOperator(beforeWrite func(what string) error) *runningOpera
 	}
 	leadership := NewLeadership(0, time.Now)
 	r := NewReconciler(Options{
-		Client: hooked(mgr.GetClient(), apiServer.config, beforeWrite), Live: mgr.GetAPIReader(), Connect: s.world, Leadership: leadership,
+		Client: hooked(mgr.GetClient(), beforeWrite), Live: mgr.GetAPIReader(), Connect: s.world, Leadership: leadership,
 		Events: mgr.GetEventRecorder("lockstep-operator"), Metrics: NewMetrics(prometheus.NewRegistry()),
 		Image: "localhost/lockstep:test", Now: time.Now, Workers: 2,
 	})
@@ -160,7 +172,7 @@ func (s *scene) startOperator(beforeWrite func(what string) error) *runningOpera
 		s.t.Fatalf("add to manager: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	o := &runningOperator{cancel: cancel, done: make(chan struct{})}
+	o := &runningOperator{reconciler: r, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(o.done)
 		if err := mgr.Start(ctx); err != nil {
@@ -174,24 +186,39 @@ func (s *scene) startOperator(beforeWrite func(what string) error) *runningOpera
 var errOperatorDied = errors.New("the operator has died")
 
 // hooked makes writes fail when the hook says so.
-func hooked(inner client.Client, _ *rest.Config, before func(string) error) client.Client {
+func hooked(inner client.Client, before func(string) error) client.Client {
 	if before == nil {
 		return inner
 	}
-	return interceptor.NewClient(inner.(client.WithWatch), interceptor.Funcs{
-		SubResourceUpdate: func(ctx context.Context, c client.Client, name string, o client.Object, opts ...client.SubResourceUpdateOption) error {
-			if err := before("status write"); err != nil {
-				return err
-			}
-			return c.SubResource(name).Update(ctx, o, opts...)
-		},
-		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			if err := before("apply"); err != nil {
-				return err
-			}
-			return c.Apply(ctx, o, opts...)
-		},
-	})
+	return hookedClient{inner, before}
+}
+
+type hookedClient struct {
+	client.Client
+	before func(what string) error
+}
+
+func (h hookedClient) Apply(ctx context.Context, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	if err := h.before("apply"); err != nil {
+		return err
+	}
+	return h.Client.Apply(ctx, o, opts...)
+}
+
+func (h hookedClient) Status() client.SubResourceWriter {
+	return hookedStatus{h.Client.Status(), h.before}
+}
+
+type hookedStatus struct {
+	client.SubResourceWriter
+	before func(what string) error
+}
+
+func (h hookedStatus) Update(ctx context.Context, o client.Object, opts ...client.SubResourceUpdateOption) error {
+	if err := h.before("status write"); err != nil {
+		return err
+	}
+	return h.SubResourceWriter.Update(ctx, o, opts...)
 }
 
 // kubelet runs an instance for each pod, and ends it when the pod is deleted.

@@ -103,7 +103,8 @@ type View struct {
 	BootHeardAt time.Time
 	// LastBoot is the last status of the process before Status.BootID; nil when
 	// none was heard.
-	LastBoot *instance.Status
+	LastBoot        *instance.Status
+	LastBootHeardAt time.Time // when that arrived
 	// TryingSince is when the operator began to talk to the instance at its
 	// present address; zero when it has none.
 	TryingSince time.Time

@@ -26,11 +26,7 @@ func (p *pass) report(ctx context.Context) error {
 	s := newSituation(p.c, p.obs, p.Now())
 	next := p.c.DeepCopy()
 	s.fillStatus(&next.Status, p.decision)
-	for _, condition := range s.conditions(p.decision, p.problems) {
-		condition.ObservedGeneration = p.c.Generation
-		meta.SetStatusCondition(&next.Status.Conditions, condition)
-	}
-	next.Status.Phase = phaseOf(next)
+	p.setConditions(next, s, p.decision)
 	p.announceMembers()
 	p.announceConditions(next)
 	p.Metrics.cluster(p.key, next.Status.Epoch, next.Status.ReadyInstances)
@@ -40,6 +36,15 @@ func (p *pass) report(ctx context.Context) error {
 	}
 	p.memory.offsets = p.Now()
 	return p.store(ctx, next)
+}
+
+// setConditions derives the conditions, and the phase that sums them up.
+func (p *pass) setConditions(next *v1alpha1.LockstepCluster, s situation, d Decision) {
+	for _, condition := range s.conditions(d, p.problems) {
+		condition.ObservedGeneration = next.Generation
+		meta.SetStatusCondition(&next.Status.Conditions, condition)
+	}
+	next.Status.Phase = phaseOf(next)
 }
 
 // worthWriting reports whether the status says anything new. Offsets alone are worth
@@ -162,7 +167,7 @@ func (s situation) stateOf(m Member, d Decision) (v1alpha1.MemberState, string) 
 	case st.Loading != nil:
 		return v1alpha1.MemberLoading, ""
 	case stalled(st, s.silence):
-		return v1alpha1.MemberBusy, fmt.Sprintf("one command has kept it busy for %d ms", st.ReactorStallMillis)
+		return v1alpha1.MemberBusy, fmt.Sprintf("one command has kept it busy for more than %v", s.silence)
 	}
 	return s.roleState(m, d)
 }

@@ -54,29 +54,25 @@ const burst = 2
 // come before it ended or its lease does. Both are nil when not known.
 func (s situation) producedBy(v View) (known, limit *int64) {
 	known = knownOffset(v, s.status.PrimaryBootID)
-	st := v.Status
-	if known == nil || st == nil || st.BootID != s.status.PrimaryBootID || st.Window.WriteBytesPerSecond == nil {
-		return known, nil
-	}
-	if s.stoppedWriting(st) {
-		return known, known
-	}
-	until := s.now.Add(s.leaseBound())
-	if v.Severed {
+	last, heardAt, until := v.Status, v.HeardAt, s.now.Add(s.leaseBound())
+	switch {
+	case known == nil:
+		return nil, nil
+	case last.BootID != s.status.PrimaryBootID:
+		// Another process has taken its place, and it ended before that.
+		last, heardAt, until = v.LastBoot, v.LastBootHeardAt, v.BootHeardAt
+	case v.Severed:
 		until = v.LostAt
 	}
-	unseen := max(0, until.Sub(v.HeardAt).Seconds())
-	most := *known + int64(burst**st.Window.WriteBytesPerSecond*unseen) + 1
-	if *st.Window.WriteBytesPerSecond < 1 {
-		most = *known
+	if last.Writes == instance.WritesFenced {
+		return known, known // it wrote nothing after that
 	}
+	rate := last.Window.WriteBytesPerSecond
+	if rate == nil {
+		return known, nil
+	}
+	most := *known + int64(burst**rate*max(0, until.Sub(heardAt).Seconds()))
 	return known, &most
-}
-
-// stoppedWriting reports whether a status was made when the primary took no writes
-// any more, so that its offset is the last word.
-func (s situation) stoppedWriting(st *instance.Status) bool {
-	return st.Writes == instance.WritesFenced
 }
 
 // Committed is the cluster with the new primary of its epoch. fenced is when
