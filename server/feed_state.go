@@ -44,9 +44,9 @@ type replState struct {
 	wantAcks   bool // a GETACK goes into the stream at the end of this batch
 	waiters    []*waiter
 
-	snapshot  *snapshot
-	snapshots snapshotStats
-	load      *load
+	snapshot *snapshot // being written
+	load     *load     // being read
+	loads    loadStats
 
 	uplink   *uplink // nil: not a replica
 	failover failover
@@ -67,7 +67,6 @@ func (s *Server) initReplication() error {
 	r.pingedAt = -time.Hour
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.history = replication.NewHistory(randomID())
-	r.snapshots.lastOK, r.snapshots.lastDuration = true, -1
 	r.hideExpired = s.config.ReplicaOf != nil || s.config.Managed
 	if s.config.ReplicaOf != nil {
 		s.log.setRole('S')

@@ -168,8 +168,9 @@ func (s *Server) infoPersistence(b *infoBuilder) {
 	b.field("current_cow_size", 0)
 	b.field("current_cow_size_age", 0)
 	b.fieldf("current_fork_perc", "%.2f", 0.0)
-	b.field("current_save_keys_processed", 0)
-	b.field("current_save_keys_total", 0)
+	processed, total := s.snapshotProgress()
+	b.field("current_save_keys_processed", processed)
+	b.field("current_save_keys_total", total)
 	b.field("rdb_changes_since_last_save", s.env.Stats.Dirty)
 	b.field("rdb_bgsave_in_progress", flag(p.running || s.snapshotRunning()))
 	b.field("rdb_last_save_time", p.lastSave)
@@ -182,8 +183,8 @@ func (s *Server) infoPersistence(b *infoBuilder) {
 	b.field("rdb_current_bgsave_time_sec", running)
 	b.field("rdb_saves", p.saves)
 	b.field("rdb_last_cow_size", 0)
-	b.field("rdb_last_load_keys_expired", s.repl.snapshots.expiredKeys)
-	b.field("rdb_last_load_keys_loaded", s.repl.snapshots.loadedKeys)
+	b.field("rdb_last_load_keys_expired", s.repl.loads.expired)
+	b.field("rdb_last_load_keys_loaded", s.repl.loads.keys)
 	b.field("aof_enabled", 0)
 	b.field("aof_rewrite_in_progress", 0)
 	b.field("aof_rewrite_scheduled", 0)
@@ -196,6 +197,7 @@ func (s *Server) infoPersistence(b *infoBuilder) {
 	b.field("aof_last_cow_size", 0)
 	b.field("module_fork_in_progress", 0)
 	b.field("module_fork_last_cow_size", 0)
+	s.infoLoading(b)
 }
 
 func secondsOrNone(ms int64) int64 {

@@ -92,6 +92,9 @@ type load struct {
 	done      func(*load, error)
 }
 
+// loadStats is what INFO tells of the last load.
+type loadStats struct{ keys, expired int64 }
+
 // startLoad reads a snapshot file into the keyspace. onExpired, unless nil, is
 // told of the keys that are left out because their time is over; nil keeps them.
 func (s *Server) startLoad(path string, onExpired func(db int, key []byte), done func(*load, error)) {
@@ -212,7 +215,7 @@ func (l *load) end(notes replNotes, err error) {
 	}
 	l.notes = notes
 	if err == nil {
-		s.repl.snapshots.loadedKeys, s.repl.snapshots.expiredKeys = l.keys, l.expired
+		s.repl.loads = loadStats{l.keys, l.expired}
 	}
 	l.done(l, err)
 }
@@ -308,4 +311,24 @@ func (s *Server) removeLeftovers() {
 			s.log.Warningf("Leftover of an earlier run: %v", err)
 		}
 	}
+}
+
+// infoLoading adds to INFO how far a load has come.
+func (s *Server) infoLoading(b *infoBuilder) {
+	l := s.repl.load
+	if l == nil {
+		return
+	}
+	perc, eta := 0.0, int64(1)
+	if l.size > 0 && l.consumed > 0 {
+		perc = float64(l.consumed) / float64(l.size) * 100
+		spent := s.clock.elapsed() - l.started
+		eta = seconds(time.Duration(float64(spent) * float64(l.size-l.consumed) / float64(l.consumed)))
+	}
+	b.field("loading_start_time", l.startedAt)
+	b.field("loading_total_bytes", l.size)
+	b.field("loading_rdb_used_mem", 0)
+	b.field("loading_loaded_bytes", l.consumed)
+	b.fieldf("loading_loaded_perc", "%.2f", perc)
+	b.field("loading_eta_seconds", eta)
 }

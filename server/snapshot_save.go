@@ -13,16 +13,6 @@ var (
 	errIncomplete    = errors.New("the data set is not complete: the last full re-synchronization was not loaded whole")
 )
 
-// snapshotStats is what INFO tells of snapshots.
-type snapshotStats struct {
-	lastOK       bool
-	lastDuration time.Duration // of the last one to disk; -1 before the first
-	lastBytes    int64
-	saves        int64
-	loadedKeys   int64 // by the last load
-	expiredKeys  int64
-}
-
 // dataDir is where the files of this server are. A relative one that CONFIG SET has
 // named is the working directory by now, unless the server has none of its own.
 func (s *Server) dataDir() string {
@@ -61,7 +51,6 @@ func (s *Server) snapshotToDisk(done func(error)) (*snapshot, error) {
 	}
 	file, err := s.startFile(s.snapshotPath(), true, true)
 	if err != nil {
-		s.noteFailedSave(err)
 		return nil, err
 	}
 	sn, err := s.beginSnapshot(done)
@@ -85,7 +74,6 @@ func (s *Server) saveNow() error {
 	}
 	file, err := s.startFile(s.snapshotPath(), true, true)
 	if err != nil {
-		s.noteFailedSave(err)
 		return err
 	}
 	sn, err := s.beginSnapshot(nil)
@@ -119,25 +107,25 @@ func (s *Server) abortSnapshot() {
 // noteSnapshot keeps account of one that has ended.
 func (s *Server) noteSnapshot(sn *snapshot, err error) {
 	took := s.clock.elapsed() - sn.started
-	st := &s.repl.snapshots
 	switch {
 	case errors.Is(err, errSaveCancelled):
 		s.log.Noticef("Snapshot cancelled after %d of %d keys", sn.keys, sn.total)
 		return
 	case err != nil:
-		st.lastOK = false
 		s.log.Warningf("Background saving error: %v; the previous snapshot is untouched", err)
 		return
 	case sn.file == nil:
 		s.log.Noticef("Snapshot sent to %d replicas: %d keys in %v", len(sn.feeds), sn.keys, took.Round(time.Millisecond))
 		return
 	}
-	st.lastOK, st.lastDuration, st.lastBytes = true, took, sn.file.written
-	st.saves++
 	s.log.Noticef("DB saved on disk: %d keys, %d bytes in %v", sn.keys, sn.file.written, took.Round(time.Millisecond))
 }
 
-func (s *Server) noteFailedSave(err error) {
-	s.repl.snapshots.lastOK = false
-	s.log.Warningf("Failed opening the snapshot file %s for saving: %v", s.snapshotPath(), err)
+// snapshotProgress tells how many keys the snapshot under way has, and how many it
+// will have.
+func (s *Server) snapshotProgress() (keys, total int64) {
+	if sn := s.repl.snapshot; sn != nil {
+		return sn.keys, sn.total
+	}
+	return 0, 0
 }
