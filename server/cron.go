@@ -22,7 +22,6 @@ func (s *Server) startCron() {
 		s.after(time.Second/time.Duration(max(1, s.config.Hz)), tick)
 	}
 	s.after(time.Millisecond, tick)
-	s.every(statsInterval, s.sampleRates)
 }
 
 func (s *Server) cron() {
@@ -34,12 +33,16 @@ func (s *Server) cron() {
 		s.again()
 	}
 	s.clientsCron()
+	s.sampleRates()
 	s.memory.sample(s)
 	s.shutdownCron()
 }
 
 func (s *Server) sampleRates() {
 	now := s.clock.elapsed()
+	if now-s.stats.rates[0].at < statsInterval*9/10 {
+		return // hz is high
+	}
 	s.stats.rates[0].sample(s.stats.commands, now)
 	s.stats.rates[1].sample(s.stats.netInput, now)
 	s.stats.rates[2].sample(s.stats.netOutput, now)

@@ -198,12 +198,14 @@ func (s *Server) poll() int {
 	if wait >= 0 && wait < short {
 		short = wait
 	}
-	n, errno := epollWait(s.epfd, s.events, short, true)
-	if n > 0 || errno != 0 || wait == 0 {
-		return n
+	if s.busy || wait == 0 {
+		n, errno := epollWait(s.epfd, s.events, short, true)
+		if n > 0 || errno != 0 || wait == 0 {
+			return n
+		}
 	}
-	s.beforeSleep()
-	n, _ = epollWait(s.epfd, s.events, wait, false)
+	n, _ := epollWait(s.epfd, s.events, wait, false)
+	s.busy = n > 0 // woken by a timer alone, it goes back to sleep directly
 	return n
 }
 

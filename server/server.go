@@ -62,6 +62,7 @@ type Server struct {
 	timers    timerHeap
 	clock     clock
 	immediate bool // the next poll must not wait
+	busy      bool // something has arrived lately
 	stopped   bool // the loop ends after this turn
 	stopping  *stopping
 	exit      error // what Run returns
@@ -235,6 +236,7 @@ func (s *Server) Port() int { return s.port }
 
 // endBatch is what happens between executing and waiting.
 func (s *Server) endBatch() {
+	s.expiring.fast(s)
 	s.checkWrites()
 	s.feedReplicas()
 	if len(s.pendingWrites) > 0 {
@@ -259,10 +261,6 @@ func (s *Server) checkWrites() {
 	}
 	s.wrote = s.wrote[:0]
 }
-
-// beforeSleep runs when nothing has happened for a moment: the time for work
-// that can wait.
-func (s *Server) beforeSleep() { s.expiring.fast(s) }
 
 // applyLimits copies what the parser needs from the configuration.
 func (s *Server) applyLimits() {
