@@ -235,15 +235,15 @@ func refusesAll(v View) bool {
 	return v.Probe.At.After(v.LostAt) && v.Probe.API == instance.FailureRefused && v.Probe.Client == instance.FailureRefused
 }
 
-// severedFromReplica reports whether a replica of the old primary says, after the
-// operator's own connection broke, that its link is down too.
+// severedFromReplica reports whether a replica of the old primary has said, after
+// the operator's own connection broke, that its link is down too.
 func severedFromReplica(old Member, members []Member) bool {
+	if old.Pod.IP == "" {
+		return false
+	}
 	for _, m := range members {
-		s := m.View.Status
-		if m.Name == old.Name || s == nil || s.Upstream == nil || m.View.HeardAt.Before(old.View.LostAt) {
-			continue
-		}
-		if followsAddress(s, old) && s.Upstream.State != instance.LinkConnected && s.Upstream.DownMillis != nil {
+		down := m.View.LinkDown
+		if m.Name != old.Name && down.Address == clientAddress(old) && !down.HeardAt.Before(old.View.LostAt) {
 			return true
 		}
 	}

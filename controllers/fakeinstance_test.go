@@ -225,6 +225,10 @@ func (i *fakeInstance) status() *instance.Status {
 }
 
 func (i *fakeInstance) upstream() *instance.Upstream {
+	if i.epoch > i.roleEpoch {
+		// Fenced: it has dropped the link, and forgotten what had become of it.
+		return &instance.Upstream{State: instance.LinkNone}
+	}
 	u := &instance.Upstream{Address: i.follows, FullSyncs: i.full, PartialSyncs: i.partial}
 	if i.linked() != nil && i.epoch == i.roleEpoch {
 		i.linkAt, i.ackedAt = time.Now(), time.Now()

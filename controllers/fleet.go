@@ -255,8 +255,9 @@ func (f *Fleet) hear(l *listener, st *instance.Status, at time.Time, stream bool
 	}
 	if old == nil || old.BootID != st.BootID {
 		v.LastBoot, v.LastBootHeardAt, v.BootHeardAt = old, v.HeardAt, at
-		v.Container, v.Followed = "", nil
+		v.Container, v.Followed, v.LinkDown = "", nil, LinkDown{}
 	}
+	v.noteLink(st, at)
 	news := matters(old, st, l.target.Silence) || v.Failure != ""
 	v.Status, v.HeardAt = st, at
 	v.Severed, v.Failure = false, ""

@@ -124,9 +124,31 @@ type View struct {
 	// FenceTriedAt is when the last fencing in the present epoch was tried; zero
 	// when none was.
 	FenceTriedAt time.Time
+	// LinkDown is the last word of this boot that its link to a primary had broken.
+	// A replica that is fenced drops its link and does not tell any more what
+	// had become of it.
+	LinkDown LinkDown
 	// Followed is the last order to follow that this boot has accepted; nil when
 	// none is known.
 	Followed *instance.FollowRequest
+}
+
+// LinkDown is a replica's word that its link to a primary has broken.
+type LinkDown struct {
+	Address string    // that the link led to
+	HeardAt time.Time // when a status had last said so; zero when none has since the link was up
+}
+
+// noteLink takes in what a status says of the link to the primary.
+func (v *View) noteLink(st *instance.Status, at time.Time) {
+	switch u := st.Upstream; {
+	case u == nil || u.State == instance.LinkNone:
+		// No link is wanted any more. What became of the last one stays known.
+	case u.State == instance.LinkConnected:
+		v.LinkDown = LinkDown{}
+	case u.DownMillis != nil:
+		v.LinkDown = LinkDown{Address: u.Address, HeardAt: at}
+	}
 }
 
 // Probe is the outcome of asking a suspect once more: new connections to the port
