@@ -42,7 +42,7 @@ func (s *Server) clientSpec() *command.Spec {
 			sub("unblock", -3, admin, "5.0.0", "Unblocks a client blocked by a blocking command from a different connection.", "O(log N) where N is the number of client connections", s.cmdClientUnblock),
 			sub("unpause", 2, admin, "6.2.0", "Resumes processing commands from paused clients.", "O(N) Where N is the number of paused clients",
 				func(c *command.Call) { s.unpauseClients(); c.Out.OK() }),
-			clientHelp(open),
+			clientHelp(),
 		}}
 }
 
@@ -65,8 +65,8 @@ func trackingInfo(call *command.Call) {
 	call.Out.Array(0)
 }
 
-func clientHelp(flags command.Flags) *command.Spec {
-	return helpSpec("client", "5.0.0", flags,
+func clientHelp() *command.Spec {
+	help := helpSpec("client", "5.0.0", command.Loading|command.Stale,
 		"GETNAME", "    Return the name of the current connection.",
 		"GETREDIR", "    Return the client ID we are redirecting to when tracking is enabled.",
 		"ID", "    Return the ID of the current connection.",
@@ -92,6 +92,8 @@ func clientHelp(flags command.Flags) *command.Spec {
 		"UNBLOCK <clientid> [TIMEOUT|ERROR]", "    Unblock the specified blocked client.",
 		"NO-EVICT (ON|OFF)", "    Protect current client connection from eviction.",
 		"NO-TOUCH (ON|OFF)", "    Will not touch LRU/LFU stats when this mode is on.")
+	help.Categories = command.CatConnection
+	return help
 }
 
 // clientLine describes a connection as CLIENT LIST does.

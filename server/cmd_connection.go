@@ -23,9 +23,9 @@ func (s *Server) connectionSpecs() []*command.Spec {
 	early := command.NoScript | command.Loading | command.Stale | command.Fast | command.NoAuth | command.AllowBusy
 	conn := command.CatConnection
 	return []*command.Spec{
-		{Name: "auth", Arity: -2, Flags: early | command.SkipMonitor, Categories: conn, Run: s.cmdAuth,
+		{Name: "auth", Arity: -2, Flags: early, Categories: conn, Run: s.cmdAuth,
 			Doc: doc("1.0.0", "Authenticates the connection.", "O(N) where N is the number of passwords defined for the user")},
-		{Name: "hello", Arity: -1, Flags: early | command.SkipMonitor, Categories: conn, Run: s.cmdHello,
+		{Name: "hello", Arity: -1, Flags: early, Categories: conn, Run: s.cmdHello,
 			Doc: doc("6.0.0", "Handshakes with the Redis server.", "O(1)")},
 		{Name: "ping", Arity: -1, Flags: command.Fast, Categories: conn, Run: s.cmdPing,
 			Doc: doc("1.0.0", "Returns the server's liveliness response.", "O(1)")},

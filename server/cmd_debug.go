@@ -13,7 +13,7 @@ import (
 )
 
 func (s *Server) debugSpec() *command.Spec {
-	return &command.Spec{Name: "debug", Arity: -2, Flags: command.Admin | command.NoScript | command.Loading | command.Stale | command.MayReplicate | command.Write,
+	return &command.Spec{Name: "debug", Arity: -2, Flags: command.Admin | command.NoScript | command.Loading | command.Stale,
 		Run: s.cmdDebug,
 		Doc: command.Doc{Group: "server", Since: "1.0.0", Summary: "A container for debugging commands.", Complexity: "Depends on subcommand."}}
 }

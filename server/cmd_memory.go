@@ -13,7 +13,7 @@ func (s *Server) memorySpec() *command.Spec {
 			Doc: command.Doc{Since: "4.0.0", Summary: summary, Complexity: complexity}}
 	}
 	usage := sub("usage", -3, command.ReadOnly, "Estimates the memory usage of a key.", "O(N) where N is the number of samples.", s.cmdMemoryUsage)
-	usage.FirstKey, usage.LastKey, usage.KeyStep = 2, 2, 1
+	usage.KeySpecs = []command.KeySpec{{Flags: command.KeyRO, Begin: command.KeyBegin{Index: 2}, Find: command.KeyFind{Step: 1}}}
 	usage.Categories = command.CatRead
 	return &command.Spec{Name: "memory", Arity: -2,
 		Doc: command.Doc{Group: "server", Since: "4.0.0", Summary: "A container for memory diagnostics commands.", Complexity: "Depends on subcommand."},

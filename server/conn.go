@@ -143,16 +143,22 @@ func (c *conn) readSize(room int) int {
 	return min(room, readChunk)
 }
 
-// roomToRead returns c.in with room behind it: for all of a large argument that
-// has been announced, so that its bytes are moved at most once.
+// roomToRead returns c.in with room behind it. It doubles, so that a large
+// argument is moved a bounded number of times, but never makes more room than has
+// been filled already (and a chunk): announcing a large argument must cost a
+// client as much as it costs the server.
 func (c *conn) roomToRead() []byte {
-	want := max(len(c.in)+readChunk/2, c.parser.Need())
-	if cap(c.in) < want {
-		// Doubling keeps many small reads linear, too.
-		grown := make([]byte, len(c.in), max(want, min(2*cap(c.in), cap(c.in)+(1<<20))))
-		copy(grown, c.in)
-		c.in = grown
+	want := len(c.in) + readChunk/2
+	if cap(c.in) >= want {
+		return c.in
 	}
+	size := max(want, 2*len(c.in))
+	if need := c.parser.Need(); need >= want {
+		size = min(size, need)
+	}
+	grown := make([]byte, len(c.in), size)
+	copy(grown, c.in)
+	c.in = grown
 	return c.in
 }
 
@@ -176,7 +182,7 @@ func (s *Server) consume(c *conn, data []byte, owned bool) {
 	case owned:
 		c.in = c.in[:copy(c.in[:cap(c.in)], rest)]
 	default:
-		c.in = append(make([]byte, 0, max(len(rest), min(c.parser.Need(), 1<<20))), rest...)
+		c.in = append(c.in[:0], rest...)
 	}
 	if int64(len(c.in)) > s.config.ClientQueryBuffer && !c.has(flagPrimary) {
 		s.stats.queryLimitHits++

@@ -37,8 +37,9 @@ func (s *Server) transactionSpecs() []*command.Spec {
 			Doc: doc("1.2.0", "Executes all commands in a transaction.", "Depends on commands in the transaction")},
 		{Name: "discard", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdDiscard,
 			Doc: doc("2.0.0", "Discards a transaction.", "O(N), when N is the number of queued commands")},
-		{Name: "watch", Arity: -2, Flags: open, Categories: command.CatTransaction, FirstKey: 1, LastKey: -1, KeyStep: 1, Run: s.cmdWatch,
-			Doc: doc("2.2.0", "Monitors changes to keys to determine the execution of a transaction.", "O(1) for every key.")},
+		{Name: "watch", Arity: -2, Flags: open, Categories: command.CatTransaction, Run: s.cmdWatch,
+			KeySpecs: []command.KeySpec{{Flags: command.KeyRO, Begin: command.KeyBegin{Index: 1}, Find: command.KeyFind{Last: -1, Step: 1}}},
+			Doc:      doc("2.2.0", "Monitors changes to keys to determine the execution of a transaction.", "O(1) for every key.")},
 		{Name: "unwatch", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdUnwatch,
 			Doc: doc("2.2.0", "Forgets about watched keys of a transaction.", "O(1)")},
 	}

@@ -142,6 +142,7 @@ func (s *Server) newTable() *command.Table {
 	t.Add(s.serverSpecs()...)
 	t.Add(s.clusterSpecs()...)
 	t.Add(s.replicationSpecs()...)
+	addTips(t)
 	return t
 }
 
