@@ -88,6 +88,11 @@ func start(t *testing.T, kind string, args ...string) *node {
 	n.launch()
 	t.Cleanup(func() {
 		n.kill()
+		for _, bad := range []string{"== CRITICAL ==", "DATA RACE", "panic:"} {
+			if strings.Contains(n.out.String(), bad) {
+				t.Errorf("%s on port %d logged %q", n.kind, n.port, bad)
+			}
+		}
 		if t.Failed() {
 			t.Logf("--- log of %s on port %d:\n%s", n.kind, n.port, n.out)
 		}
