@@ -23,6 +23,9 @@ const (
 // request takes one request through the gates to its command. It returns false
 // when the connection has to wait and the same request must be presented again.
 func (s *Server) request(c *conn, args [][]byte) bool {
+	if s.stopped {
+		return false // the final snapshot is written: nothing may be acknowledged that is not in it
+	}
 	spec, err := s.commands.Lookup(args)
 	if err != nil {
 		if spec == nil && looksLikeHTTP(args[0]) {

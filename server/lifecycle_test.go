@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,6 +66,30 @@ func TestStopping(t *testing.T) {
 			again.Client(t).Must("v", "GET", "k")
 		})
 	}
+}
+
+// TestNothingIsAcknowledgedAfterTheFinalSnapshot: requests behind SHUTDOWN in the
+// same pipeline were executed and acknowledged, and lost.
+func TestNothingIsAcknowledgedAfterTheFinalSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	i := servertest.StartProcess(t, "--dir", dir, "--save", "900", "1")
+	c := i.Client(t)
+	c.Write(slices.Concat(servertest.Request("SET", "before", "1"), servertest.Request("SHUTDOWN"), servertest.Request("SET", "after", "1")))
+	var acknowledged []any
+	for {
+		reply, err := c.Read()
+		if err != nil {
+			break // it has closed the connection, as it should
+		}
+		acknowledged = append(acknowledged, reply)
+	}
+	awaitExit(t, i)
+	if len(acknowledged) != 1 {
+		t.Errorf("replies %q, want one OK for the write before SHUTDOWN", acknowledged)
+	}
+	again := servertest.StartProcess(t, "--dir", dir).Client(t)
+	again.Must("1", "GET", "before")
+	again.Must("<nil>", "GET", "after")
 }
 
 func TestAStopThatCanNotSaveDoesNotHappen(t *testing.T) {

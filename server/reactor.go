@@ -181,6 +181,9 @@ func (s *Server) loop() {
 		s.clock.update()
 		s.stats.turns++
 		for i := range s.events[:n] {
+			if s.stopped {
+				break // what executed now would not be in the final snapshot
+			}
 			s.dispatchEvent(&s.events[i])
 		}
 		s.runTimers()

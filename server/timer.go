@@ -29,7 +29,8 @@ func (s *Server) after(d time.Duration, fn func()) *timer {
 	return t
 }
 
-// every runs fn now and again every d, until the returned function is called.
+// every runs fn every d, the first time d from now, until the returned function is
+// called.
 func (s *Server) every(d time.Duration, fn func()) (stop func()) {
 	var t *timer
 	stopped := false
@@ -45,10 +46,11 @@ func (s *Server) every(d time.Duration, fn func()) (stop func()) {
 }
 
 // runTimers runs what is due. A timer that a timer sets for now waits for the
-// next turn, so that this ends.
+// next turn, so that this ends. None runs any more once the server has stopped:
+// it might change data or stream, whose final snapshot is written.
 func (s *Server) runTimers() {
 	now := s.clock.mono
-	for len(s.timers) > 0 && s.timers[0].at <= now {
+	for len(s.timers) > 0 && s.timers[0].at <= now && !s.stopped {
 		heap.Pop(&s.timers).(*timer).fn()
 	}
 }
