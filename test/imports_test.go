@@ -12,13 +12,16 @@ import (
 
 const module = "github.com/lockstep-db/lockstep"
 
-// Each rule reads as a sentence: packages below From do not reach Never,
-// directly or through anything they import.
+// Each rule reads as a sentence: packages below from do not reach never,
+// directly or through anything of this module that they import.
 var rules = []struct {
 	name  string
 	from  string // package pattern below the module
 	never func(importPath string) bool
-	why   string
+	// itself restricts the rule to what the packages import themselves: the
+	// contract's types may be used, and its client with them is not called.
+	itself bool
+	why    string
 }{
 	{
 		name:  "the data plane does not reach Kubernetes",
@@ -63,10 +66,11 @@ var rules = []struct {
 		why:   "same input, same output: that is what lets transcripts and the simulation drive them",
 	},
 	{
-		name:  "the role machine sees no sockets and no clock of its own",
-		from:  "server/role",
-		never: exactly("net", "net/http"),
-		why:   "same input, same output: that is what lets the simulation drive it",
+		name:   "the role machine sees no sockets",
+		from:   "server/role",
+		never:  exactly("net", "net/http"),
+		itself: true,
+		why:    "same input, same output: that is what lets the simulation drive it",
 	},
 }
 
@@ -74,6 +78,9 @@ func TestImportRules(t *testing.T) {
 	for _, rule := range rules {
 		t.Run(strings.ReplaceAll(rule.name, " ", "_"), func(t *testing.T) {
 			for pkg, imports := range importsBelow(t, rule.from) {
+				if rule.itself && pkg != module+"/"+rule.from {
+					continue
+				}
 				for _, path := range imports {
 					if rule.never(path) {
 						t.Errorf("%s imports %s, but %s: %s", pkg, path, rule.name, rule.why)
