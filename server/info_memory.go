@@ -14,6 +14,8 @@ type memoryPeak struct {
 	resident int64
 	sampled  time.Duration
 
+	clients int64 // what connections occupied when it was last sampled
+
 	overTurn int64 // the turn of the loop for which isOver was computed
 	isOver   bool
 }
@@ -23,7 +25,7 @@ type memoryPeak struct {
 func (m *memoryPeak) over(s *Server) bool {
 	if m.overTurn != s.stats.turns {
 		m.overTurn = s.stats.turns
-		m.isOver = s.usedMemory()-s.logMemory() > s.config.Maxmemory
+		m.isOver = int64(s.keyspace.MemoryStats().Used())+m.clients+baseMemory > s.config.Maxmemory
 	}
 	return m.isOver
 }
@@ -38,6 +40,7 @@ func (m *memoryPeak) sample(s *Server) {
 	}
 	m.sampled = now
 	m.resident = residentMemory()
+	m.clients = s.clientMemory()
 	used := s.usedMemory()
 	if m.startup == 0 {
 		m.startup = used

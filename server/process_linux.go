@@ -2,6 +2,7 @@ package server
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,6 +24,15 @@ func (s *Server) prepareProcess() {
 	if s.embedded {
 		return
 	}
+	if s.config.Daemonize {
+		s.log.Warningf("daemonize yes is ignored: this server stays in the foreground; let a supervisor (systemd, Kubernetes) run it.")
+	}
+	s.writePidFile()
+	// The reactor keeps a processor for itself as long as there is something to
+	// do; the others must not wait for it on a machine with one.
+	if runtime.GOMAXPROCS(0) < 2 {
+		runtime.GOMAXPROCS(2)
+	}
 	s.raiseFileLimit()
 	s.tuneCollector()
 	if s.config.File() == "" {
@@ -34,6 +44,21 @@ func (s *Server) prepareProcess() {
 func (s *Server) tuneCollector() {
 	if os.Getenv("GOGC") == "" { // otherwise somebody knows better
 		s.ballast = make([]byte, ballastSize)
+	}
+}
+
+func (s *Server) writePidFile() {
+	if s.config.PidFile == "" {
+		return
+	}
+	if err := os.WriteFile(s.config.PidFile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+		s.log.Warningf("Writing the pidfile: %v", err)
+	}
+}
+
+func (s *Server) removePidFile() {
+	if s.config.PidFile != "" && !s.embedded {
+		_ = os.Remove(s.config.PidFile) // may never have been written
 	}
 }
 

@@ -226,6 +226,7 @@ func (s *Server) closeEverything() {
 		s.closeConn(c)
 	}
 	s.closeListeners()
+	s.removePidFile()
 	s.keyspace.Close()
 }
 
