@@ -216,6 +216,7 @@ func (s *Server) loaded(err error) {
 	if s.config.UnixSocket != "" {
 		s.log.Noticef("The server is now ready to accept connections at %s", s.config.UnixSocket)
 	}
+	s.readyPort = s.port
 	close(s.ready)
 }
 
@@ -233,8 +234,8 @@ func (s *Server) closeEverything() {
 // Ready is closed when the data set is loaded and clients are served.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
-// Port is the TCP port on which clients are served; call it after Ready.
-func (s *Server) Port() int { return s.port }
+// Port is the TCP port on which clients are served when Ready is closed.
+func (s *Server) Port() int { return s.readyPort }
 
 // endBatch is what happens between executing and waiting.
 func (s *Server) endBatch() {

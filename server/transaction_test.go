@@ -136,7 +136,7 @@ func TestMonitorShowsRequestsWithoutPasswords(t *testing.T) {
 	c.Do("SET", "k", "with \"quotes\"\n")
 	c.Do("AUTH", "secret")
 	c.Do("PING")
-	for _, want := range []string{`"SET" "k" "with \"quotes\"\n"`, `"PING"`} {
+	for _, want := range []string{`"SET" "k" "with \"quotes\"\n"`, `"AUTH" "(redacted)"`, `"PING"`} {
 		line := fmt.Sprint(watcher.Receive())
 		if len(line) < len(want) || line[len(line)-len(want):] != want {
 			t.Errorf("got %q, want it to end in %s", line, want)
