@@ -46,6 +46,7 @@ type Server struct {
 	// Commands that the dispatcher treats specially.
 	execCommand, debugCommand *command.Spec
 	ready                     chan struct{} // closed when clients are served
+	readyPort                 int           // written once, before ready is closed
 	ended                     chan struct{} // closed when the reactor has ended
 
 	// Shared, under its own lock.
