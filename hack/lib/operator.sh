@@ -14,7 +14,6 @@ readonly OPERATOR_PODS=app.kubernetes.io/name=lockstep,app.kubernetes.io/compone
 build_image() {
 	say "building the image"
 	local log=dist/image.log
-	mkdir -p dist
 	with_progress "$log" hack/image/build "$ARCHIVE" localhost/lockstep ||
 		fail "the image could not be built; all of the output is in $log"
 	IMAGE=$(tail -n 1 "$log" | cut -d ' ' -f 1)

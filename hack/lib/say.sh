@@ -33,6 +33,7 @@ wait_for() {
 with_progress() {
 	local log=$1 job began=$SECONDS
 	shift
+	mkdir -p "$(dirname "$log")"
 	: >"$log"
 	"$@" >"$log" 2>&1 &
 	job=$!
