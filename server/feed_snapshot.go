@@ -87,7 +87,8 @@ func (s *Server) planSnapshot() {
 	}, s.clock.mono)
 	switch plan {
 	case replication.WaitForMore:
-		s.after(min(after, time.Second), s.planSnapshot)
+		r.planTimer.stop()
+		r.planTimer = s.after(after, s.planSnapshot)
 	case replication.BeginDiskless:
 		s.snapshotToSockets(feeds)
 	case replication.BeginToDisk:

@@ -44,9 +44,10 @@ type replState struct {
 	wantAcks   bool // a GETACK goes into the stream at the end of this batch
 	waiters    []*waiter
 
-	snapshot *snapshot // being written
-	load     *load     // being read
-	loads    loadStats
+	planTimer *timer    // when the replicas that wait for a snapshot have waited long enough
+	snapshot  *snapshot // being written
+	load      *load     // being read
+	loads     loadStats
 
 	uplink   *uplink // nil: not a replica
 	failover failover
