@@ -43,8 +43,9 @@ const retryPause = 5 * time.Millisecond
 // which it replaces when it breaks. A number is used once: a write that failed
 // is not repeated, so each key was sent at most once.
 type Writer struct {
-	opts   Options
-	client *redis.Client
+	addr   string        // fixed
+	opts   Options       // fixed
+	client *redis.Client // of the goroutine that writes
 	cancel context.CancelFunc
 	done   chan struct{}
 
@@ -57,23 +58,27 @@ type Writer struct {
 func Start(ctx context.Context, addr string, opts Options) *Writer {
 	opts.setDefaults()
 	ctx, cancel := context.WithCancel(ctx)
-	w := &Writer{opts: opts, cancel: cancel, done: make(chan struct{})}
+	w := &Writer{addr: addr, opts: opts, cancel: cancel, done: make(chan struct{})}
 	w.history = History{Prefix: opts.Prefix, Errors: map[string]int{}}
-	w.client = redis.NewClient(&redis.Options{
-		Addr:            addr,
+	w.client = w.newClient()
+	go w.run(ctx)
+	return w
+}
+
+func (w *Writer) newClient() *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Addr:            w.addr,
 		PoolSize:        1,
 		MaxRetries:      -1, // a retry inside the library would hide what a client sees
-		DialTimeout:     opts.Timeout,
+		DialTimeout:     w.opts.Timeout,
 		DialerRetries:   1,
-		ReadTimeout:     opts.Timeout,
-		WriteTimeout:    opts.Timeout,
-		PoolTimeout:     opts.Timeout,
+		ReadTimeout:     w.opts.Timeout,
+		WriteTimeout:    w.opts.Timeout,
+		PoolTimeout:     w.opts.Timeout,
 		MinIdleConns:    0,
 		DisableIdentity: true,
 		OnConnect:       w.learnRunID,
 	})
-	go w.run(ctx)
-	return w
 }
 
 // learnRunID asks each new connection which process is behind it, because the
@@ -101,6 +106,10 @@ func (w *Writer) run(ctx context.Context) {
 	for seq := int64(0); ; seq++ {
 		wait := pace.C
 		if err := w.write(ctx, seq); err != nil {
+			// Anew: after as many failed dials as it may have connections, the
+			// library answers from memory for a second before it dials again.
+			_ = w.client.Close()
+			w.client = w.newClient()
 			wait = time.After(retryPause)
 		}
 		select {
