@@ -322,8 +322,8 @@ func mayAcknowledge(m Member) bool {
 }
 
 // lastAck is the latest time at which a fenced instance can have acknowledged
-// anything. A process that has acknowledged nothing since it started was preceded
-// by another one, which ended before the new one was first heard.
+// anything new. A process that has not since it started was preceded by another
+// one, which ended before the new one was first heard.
 func lastAck(v View) time.Time {
 	if age := v.Status.LastAckAgeMillis; age != nil {
 		return v.HeardAt.Add(-time.Duration(*age) * time.Millisecond)

@@ -242,6 +242,11 @@ func (p *pass) routePrimary(ctx context.Context, m Member) error {
 	name := desired.ReadWriteName(p.c.Name)
 	for _, slice := range desired.EndpointSlices(p.c, name, p.families(ctx, name), routes.ReadWrite) {
 		version, err := p.applyNow(ctx, slice)
+		if refusedForGood(err) {
+			// The primary is what it is, also when clients can not be led to it.
+			p.problem(v1alpha1.ReasonObjectRefused, "the API server refuses to lead service %s to %s: %v", name, m.Name, err)
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("route %s to %s: %w", name, m.Name, err)
 		}

@@ -29,8 +29,9 @@ type replHooks struct {
 	// sentAt (on clock.mono). linkEpoch is that of its introduction.
 	acked func(instanceID string, linkEpoch uint64, sentAt time.Duration)
 	// mayAck reports whether this replica may still acknowledge on a link that it
-	// opened with linkEpoch.
-	mayAck func(linkEpoch uint64) bool
+	// opened with linkEpoch. news tells whether it is about bytes that were not
+	// acknowledged on this link before.
+	mayAck func(linkEpoch uint64, news bool) bool
 	// changed is told that a link, in either direction, has changed its state.
 	changed func()
 }

@@ -65,8 +65,15 @@ func (s *Server) leaseAcked(instanceID string, linkEpoch uint64, sentAt time.Dur
 // The time is recorded before the epoch is looked at, and whoever fences does it
 // the other way round. So either the acknowledgement is not sent, or the answer to
 // the fencing tells of it: also when the reactor is held up in between.
-func (s *Server) mayAcknowledge(linkEpoch uint64) bool {
+//
+// Repeating an acknowledgement extends no lease: that counts from when the bytes
+// were sent. So it is not recorded, and the failover of a primary that is frozen
+// need not wait for what its replicas went on to say to it.
+func (s *Server) mayAcknowledge(linkEpoch uint64, news bool) bool {
 	m := &s.managed
+	if !news {
+		return m.machine.Acknowledges(linkEpoch)
+	}
 	before := m.lastAck.Swap(int64(s.clock.elapsed()))
 	if m.machine.Acknowledges(linkEpoch) {
 		return true

@@ -72,6 +72,7 @@ type uplink struct {
 	ackTimer *timer
 	ackedAt  time.Duration
 	acked    int64 // the last offset acknowledged on this link; -1: none
+	told     int64 // the last received offset told on this link; -1: none
 
 	// What is told of it.
 	lostAt       time.Duration
@@ -253,7 +254,7 @@ func (u *uplink) close() {
 	}
 	u.phase, u.hs, u.in, u.out, u.raw, u.start, u.stream = linkIdle, nil, nil, nil, nil, 0, nil
 	u.parser = resp.Parser{}
-	u.acked = -1
+	u.acked, u.told = -1, -1
 }
 
 // lost ends the present link and arranges for the next attempt.

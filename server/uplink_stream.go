@@ -177,9 +177,11 @@ func (u *uplink) ack() {
 	if u.via.hello == nil {
 		u.send(replication.AppendAck(nil, u.stream.Applied))
 	} else {
-		if may := s.repl.managed.hooks.mayAck; may != nil && !may(u.via.hello.Epoch) {
+		news := u.stream.Received != u.told
+		if may := s.repl.managed.hooks.mayAck; may != nil && !may(u.via.hello.Epoch, news) {
 			return
 		}
+		u.told = u.stream.Received
 		u.send(replication.AppendLeaseAck(nil, u.stream.Applied, u.stream.Received))
 	}
 	u.acked, u.ackedAt = u.stream.Applied, s.clock.mono

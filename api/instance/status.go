@@ -86,9 +86,10 @@ type Status struct {
 	// Upstream is the link to the primary; nil unless the role is replica.
 	Upstream *Upstream `json:"upstream,omitempty"`
 	// LastAckAgeMillis is how long ago this instance last acknowledged
-	// anything to any primary, also when it does not follow one any more; nil
-	// when it has not since it started. It bounds from outside what is left of
-	// an old primary's lease.
+	// anything new to any primary, also when it does not follow one any more;
+	// nil when it has not since it started. Repeating an acknowledgement does
+	// not count: the lease counts from when the bytes were sent. It bounds from
+	// outside what is left of an old primary's lease.
 	LastAckAgeMillis *int64 `json:"lastAckAgeMillis,omitempty"`
 
 	Replicas []Replica `json:"replicas,omitempty"`
