@@ -57,14 +57,7 @@ func (s *Server) refusedForGood(why command.ReplyError) bool {
 // were executed, perhaps much, if the process was stopped.
 func (s *Server) leaseLost() bool {
 	m := s.managed.machine
-	if m == nil {
-		return false
-	}
-	switch m.Verdict(s.clock.elapsed()) {
-	case instance.WritesAllowed, instance.WritesPaused:
-		return false
-	}
-	return true
+	return m != nil && !m.MayReply(s.clock.elapsed())
 }
 
 // mayExpire reports whether the server may delete keys by itself because their

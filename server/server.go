@@ -72,7 +72,7 @@ type Server struct {
 	conns         map[int64]*conn
 	nextClientID  int64
 	pendingWrites []*conn
-	wrote         []*conn // executed a write in this batch; checked again before its replies leave
+	wrote         []*conn // executed a write whose reply has not left; the lease is checked again before it does
 	current       *conn   // whose command is being executed
 	monitors      monitors
 	pause         pause
@@ -246,24 +246,36 @@ func (s *Server) endBatch() {
 	if len(s.pendingWrites) > 0 {
 		s.writePending()
 	}
+	s.forgetAnswered()
 }
 
 // checkWrites looks at the lease again before replies to writes leave: time has
 // passed since they were executed, perhaps much.
 func (s *Server) checkWrites() {
-	if len(s.wrote) == 0 {
+	if len(s.wrote) == 0 || !s.leaseLost() {
 		return
 	}
-	lost := s.leaseLost()
-	for i, c := range s.wrote {
-		s.wrote[i] = nil
-		c.flags &^= flagWrote
-		if lost && !c.has(flagClosed) {
+	for _, c := range s.wrote {
+		if !c.has(flagClosed) {
 			c.flags |= flagCloseNow
 			s.wantWrite(c)
 		}
 	}
-	s.wrote = s.wrote[:0]
+}
+
+// forgetAnswered keeps of those who wrote only the ones whose sockets did not take
+// all replies: what they still have to be told is checked again when it can leave.
+func (s *Server) forgetAnswered() {
+	waiting := s.wrote[:0]
+	for _, c := range s.wrote {
+		if !c.has(flagClosed) && c.waiting() > 0 {
+			waiting = append(waiting, c)
+		} else {
+			c.flags &^= flagWrote
+		}
+	}
+	clear(s.wrote[len(waiting):])
+	s.wrote = waiting
 }
 
 // applyLimits copies what the parser needs from the configuration.

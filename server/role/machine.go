@@ -90,6 +90,12 @@ func (m *Machine) CanWrite(now time.Duration) bool {
 	return m.Verdict(now) == instance.WritesAllowed
 }
 
+// MayReply reports whether the reply to a write that was executed under this role
+// may still leave. A pause does not matter: it holds back new writes only.
+func (m *Machine) MayReply(now time.Duration) bool {
+	return m.role == instance.RolePrimary && !m.Fenced() && m.lease.remaining(now) > 0
+}
+
 // Feeds reports whether replicas may take the stream from here, and may be
 // acknowledged to by those of the same epoch: only from the unfenced primary of
 // the epoch. It does not ask for the lease, which only comes from such replicas.

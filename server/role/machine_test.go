@@ -262,6 +262,22 @@ func TestNothingHappensBeforeTheEpochIsStored(t *testing.T) {
 	}
 }
 
+// TestAPauseDoesNotOutliveTheLease: while writes were held back for a handover,
+// replies to earlier ones left after the lease, too.
+func TestAPauseDoesNotOutliveTheLease(t *testing.T) {
+	w := newWorld()
+	w.lead(1, 3)
+	w.ack(1, "r1")
+	w.Pause(1)
+	if !w.MayReply(w.now) {
+		t.Error("replies to writes of before the pause may leave")
+	}
+	w.sleep(term)
+	if w.MayReply(w.now) {
+		t.Error("not after the lease")
+	}
+}
+
 func TestAReplicaAcknowledgesOnlyItsOwnEpoch(t *testing.T) {
 	w := newWorld()
 	w.Follow(3)
