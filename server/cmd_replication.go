@@ -87,6 +87,10 @@ func (s *Server) cmdPSync(call *command.Call) {
 		call.Fail(refusal)
 		return
 	}
+	if ask.Failover && s.config.Managed {
+		call.Fail(errManagedRole)
+		return
+	}
 	answer, why := replication.AnswerPSYNC(s.standing(), ask)
 	if answer == replication.AnswerPromoteThenDecide {
 		s.log.Warningf("Failover request from the primary: taking over")
