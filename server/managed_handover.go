@@ -74,6 +74,21 @@ func (s *Server) pollHandover() {
 	}
 }
 
+// breakOffHandover ends a handover because a newer epoch has begun: what it would
+// end is over already, or is a later role of this very instance.
+func (s *Server) breakOffHandover() {
+	m := &s.managed
+	h := m.handover
+	if h == nil {
+		return
+	}
+	m.machine.Resume()
+	s.endHandover()
+	message := fmt.Sprintf("epoch %d began while instance %s was catching up", m.ledger.Seen(), h.target)
+	s.log.Warningf("Handover: %s", message)
+	h.answer(nil, &instance.Error{Code: instance.CodeStaleEpoch, Message: message})
+}
+
 func (s *Server) endHandover() {
 	s.managed.handover.timer.stop()
 	s.managed.handover = nil

@@ -21,6 +21,11 @@ func (s *Server) replicationHooks() replHooks {
 	}
 }
 
+// maxEpochStep is how far ahead of ours an epoch may be that a replica names. Epochs
+// are counted one by one, so nobody can have missed this many; but anybody who can
+// send a hello could otherwise use up all the epochs that there are.
+const maxEpochStep = 1 << 32
+
 // helloReceived takes a replica's introduction. What it acknowledges on that
 // connection counts for the epoch that it has named.
 //
@@ -32,6 +37,9 @@ func (s *Server) helloReceived(epoch uint64, instanceID string) (helloAnswer, ui
 	seen := m.ledger.Seen()
 	switch {
 	case epoch < seen || !replication.ValidID(instanceID):
+		return helloStale, seen
+	case epoch-seen > maxEpochStep:
+		s.log.Warningf("Instance %s says that epoch %d has begun, which can not be: this instance's epoch is %d", instanceID, epoch, seen)
 		return helloStale, seen
 	case epoch == seen:
 		return helloSame, seen
@@ -94,6 +102,8 @@ func (s *Server) noticeFencing() {
 	if m.machine.Fenced() {
 		s.log.Warningf("Fenced by epoch %d: the role of %s in epoch %d has ended", m.obeyed, m.machine.Role(), m.machine.RoleEpoch())
 		s.setLease(0) // no heartbeats: our offset must not run ahead of the successor's
+		s.breakOffHandover()
+		s.dismissWaiters() // nobody will acknowledge to us any more
 		s.stopFollowing()
 		s.dropReplicas("this instance has been fenced")
 		m.assigned = nil
