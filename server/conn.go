@@ -65,7 +65,6 @@ type conn struct {
 	lastUsed  int64 // unix ms of the last received byte
 	softSince int64 // unix ms since when out is above the soft limit; 0: it is not
 	lastCmd   *command.Spec
-	argBytes  int // of the request under way, for CLIENT LIST
 
 	tx      *transaction // MULTI's queue and WATCH's keys; nil when unused
 	blocked *blocking    // waits for something (WAIT, pause); nil when not

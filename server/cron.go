@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// Work that can wait gets this much of every cron tick, so that no client
-	// notices: units of the store's Step are about 100 ns.
+	// Work that can wait gets this much at a time, so that no client notices:
+	// units of the store's Step are about 100 ns.
 	storeStepUnits = 10000
 	// statsInterval is the spacing of the samples behind instantaneous rates.
 	statsInterval = 100 * time.Millisecond
@@ -29,13 +29,25 @@ func (s *Server) cron() {
 		s.expiring.slow(s)
 		s.saving.check(s)
 	}
-	if s.keyspace.Step(storeStepUnits) {
-		s.again()
-	}
+	s.storeWork()
 	s.clientsCron()
 	s.sampleRates()
 	s.memory.sample(s)
 	s.shutdownCron()
+}
+
+// storeWork gives the keyspace time for what it has put off; while something is
+// left it takes about every other millisecond.
+func (s *Server) storeWork() {
+	if s.storeTimer != nil {
+		return // goes on by itself
+	}
+	if s.keyspace.Step(storeStepUnits) {
+		s.storeTimer = s.after(time.Millisecond, func() {
+			s.storeTimer = nil
+			s.storeWork()
+		})
+	}
 }
 
 func (s *Server) sampleRates() {

@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// ErrServerClosed is what Run returns after an orderly stop, and what call
-// returns when the reactor has ended.
+// ErrServerClosed is returned to who asks something of a server that has ended.
 var ErrServerClosed = errors.New("server closed")
 
 // descriptor is what the reactor does about a file descriptor: it serves a
@@ -44,21 +43,6 @@ func (s *Server) post(fn func()) bool {
 		rawWrite(m.fd, one[:]) // can not fail: the counter is at 0 or 1
 	}
 	return true
-}
-
-// call runs fn on the reactor and waits for it. It must not be called on the
-// reactor itself.
-func (s *Server) call(fn func()) error {
-	done := make(chan struct{})
-	if !s.post(func() { fn(); close(done) }) {
-		return ErrServerClosed
-	}
-	select {
-	case <-done:
-		return nil
-	case <-s.ended:
-		return ErrServerClosed
-	}
 }
 
 func (s *Server) readMail() {

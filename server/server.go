@@ -87,15 +87,16 @@ type Server struct {
 	loading  bool // the data set is being loaded: few commands are allowed
 	cmdClock time.Duration
 
-	stats     stats
-	slowlog   slowlog
-	notable   time.Duration // commands that take this long are looked at: slow log, latency monitor
-	latency   latencyMonitor
-	saving    savePoint
-	expiring  expireCycle
-	memory    memoryPeak
-	cronQueue []*conn // connections that the cron has not looked at in this round
-	ballast   []byte
+	stats      stats
+	slowlog    slowlog
+	notable    time.Duration // commands that take this long are looked at: slow log, latency monitor
+	latency    latencyMonitor
+	storeTimer *timer // more of the keyspace's deferred work is to come
+	saving     savePoint
+	expiring   expireCycle
+	memory     memoryPeak
+	cronQueue  []*conn // connections that the cron has not looked at in this round
+	ballast    []byte
 
 	repl    replState    // owned by feed_*.go and uplink_*.go
 	managed managedState // owned by managed_*.go

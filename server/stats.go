@@ -23,7 +23,6 @@ type stats struct {
 	outputLimits   int64
 	authFailures   int64
 	evictedClients int64
-	maxClients     int
 
 	perCommand []commandStat // by Spec.ID
 	errors     map[string]int64

@@ -35,33 +35,6 @@ func rawWrite(fd int, b []byte) (int, syscall.Errno) {
 	}
 }
 
-// rawWritev writes several pieces in one call.
-func rawWritev(fd int, pieces [][]byte) (int, syscall.Errno) {
-	const most = 64
-	var iov [most]syscall.Iovec
-	n := 0
-	for _, p := range pieces {
-		if len(p) == 0 {
-			continue
-		}
-		if n == most {
-			break
-		}
-		iov[n].Base = unsafe.SliceData(p)
-		iov[n].SetLen(len(p))
-		n++
-	}
-	if n == 0 {
-		return 0, 0
-	}
-	for {
-		w, _, errno := syscall.RawSyscall(syscall.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(n))
-		if errno != syscall.EINTR {
-			return int(w), errno
-		}
-	}
-}
-
 // epollWait waits at most timeout (negative: for ever; rounded up to
 // milliseconds). raw must only be used for waits that are short.
 func epollWait(epfd int, events []syscall.EpollEvent, timeout time.Duration, raw bool) (int, syscall.Errno) {
