@@ -12,7 +12,8 @@ import "time"
 type Marks struct {
 	spacing time.Duration // between two marks
 	ring    [256]mark
-	n       int // marks set so far
+	n       int   // marks set so far
+	told    int64 // the last byte that Sent was told of, marked or not
 }
 
 type mark struct {
@@ -26,14 +27,18 @@ type mark struct {
 func NewMarks(lease time.Duration) *Marks { return &Marks{spacing: lease / 128} }
 
 // Sent notes that the stream up to byte number through was sent at that time. Only
-// a mark that ends later than the previous one says anything new: the same bytes
-// may have been acknowledged as a result of the earlier sending.
+// bytes that no call before has told of say anything new: others may have been
+// acknowledged as a result of the earlier sending. That holds also for those that
+// came too soon after a mark to get one of their own. If they got it from the next
+// call, a primary that is frozen in between would take the acknowledgement that
+// waits for it for one of bytes that it sends when it goes on.
 func (m *Marks) Sent(through int64, at time.Duration) {
-	if m.n > 0 {
-		last := m.ring[(m.n-1)%len(m.ring)]
-		if through <= last.through || at-last.sentAt < m.spacing {
-			return
-		}
+	if m.n > 0 && through <= m.told {
+		return
+	}
+	m.told = through
+	if m.n > 0 && at-m.ring[(m.n-1)%len(m.ring)].sentAt < m.spacing {
+		return
 	}
 	m.ring[m.n%len(m.ring)] = mark{through, at}
 	m.n++
