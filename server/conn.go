@@ -102,7 +102,7 @@ func (c *conn) readable(s *Server) {
 	buf := s.readBuf
 	have := len(c.in)
 	if have > 0 {
-		buf = c.roomToRead()
+		buf = s.roomToRead(c)
 	}
 	n, errno := rawRead(c.fd, buf[have:cap(buf)][:c.readSize(cap(buf)-have)])
 	switch {
@@ -142,21 +142,22 @@ func (c *conn) readSize(room int) int {
 	return min(room, readChunk)
 }
 
-// roomToRead returns c.in with room behind it. It doubles, so that a large
-// argument is moved a bounded number of times, but never makes more room than has
-// been filled already (and a chunk): announcing a large argument must cost a
-// client as much as it costs the server.
-func (c *conn) roomToRead() []byte {
+// roomToRead returns c.in with room behind it. It grows by factors, so that a large
+// argument is moved a bounded number of times; by a large one when the argument's
+// length is known, but not at once to all of it: announcing a large argument must
+// cost a client something, too.
+func (s *Server) roomToRead(c *conn) []byte {
 	want := len(c.in) + readChunk/2
 	if cap(c.in) >= want {
 		return c.in
 	}
 	size := max(want, 2*len(c.in))
 	if need := c.parser.Need(); need >= want {
-		size = min(size, need)
+		size = min(need, max(want, 8*len(c.in)))
 	}
 	grown := make([]byte, len(c.in), size)
 	copy(grown, c.in)
+	s.dropped += cap(c.in)
 	c.in = grown
 	return c.in
 }
@@ -172,7 +173,9 @@ func (s *Server) consume(c *conn, data []byte, owned bool) {
 	switch {
 	case len(rest) == 0:
 		if cap(c.in) > keepIn {
+			s.dropped += cap(c.in)
 			c.in = nil
+			c.parser.Release()
 		} else {
 			c.in = c.in[:0]
 		}
@@ -313,6 +316,7 @@ func (c *conn) writable(s *Server) {
 	}
 	c.sent = 0
 	if cap(c.out.Buf) > keepOut {
+		s.dropped += cap(c.out.Buf)
 		c.out.Buf = nil
 	} else {
 		c.out.Buf = c.out.Buf[:0]
@@ -351,6 +355,7 @@ func (s *Server) closeConn(c *conn) {
 	if c.replica != nil {
 		s.replicaClosed(c)
 	}
+	s.dropped += cap(c.in) + cap(c.out.Buf)
 	c.in, c.out.Buf, c.sent = nil, nil, 0
 }
 

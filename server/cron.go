@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -30,10 +31,24 @@ func (s *Server) cron() {
 		s.saving.check(s)
 	}
 	s.storeWork()
+	s.sweep()
 	s.clientsCron()
 	s.sampleRates()
 	s.memory.sample(s)
 	s.shutdownCron()
+}
+
+// sweepAbove is how much memory of large requests and replies may lie about. The
+// collector alone would keep it for minutes.
+const sweepAbove = 64 << 20
+
+// sweep gives the memory of large buffers back, beside the reactor.
+func (s *Server) sweep() {
+	if s.dropped < sweepAbove || s.embedded {
+		return
+	}
+	s.dropped = 0
+	s.sweeping.Go(debug.FreeOSMemory)
 }
 
 // storeWork gives the keyspace time for what it has put off; while something is

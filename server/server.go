@@ -10,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -67,6 +68,8 @@ type Server struct {
 	stopped   bool // the loop ends after this turn
 	stopping  *stopping
 	exit      error // what Run returns
+	dropped   int   // bytes of buffers left to the collector since it was last asked to give memory back
+	sweeping  sync.WaitGroup
 	readBuf   []byte
 
 	conns         map[int64]*conn
@@ -229,6 +232,7 @@ func (s *Server) closeEverything() {
 		s.closeConn(c)
 	}
 	s.closeListeners()
+	s.sweeping.Wait()
 	s.removePidFile()
 	s.keyspace.Close()
 }

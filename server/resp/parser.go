@@ -240,6 +240,9 @@ func (p *Parser) Need() int {
 	return 0
 }
 
+// Release lets go of the buffer that the last request's arguments alias.
+func (p *Parser) Release() { clear(p.args[:cap(p.args)]) }
+
 // ParseInt reads a decimal 64-bit integer the strict way: no blanks, no plus
 // sign, no leading zeros.
 func ParseInt(b []byte) (int64, bool) {
