@@ -252,3 +252,15 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestTheDocumentationNamesWhatIsOursAndWhatIsRefused(t *testing.T) {
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range append(ownDirectives(), unsupportedDirectives()...) {
+		if !strings.Contains(string(page), "`"+d.name+"`") {
+			t.Errorf("docs/configuration.md does not mention %s", d.name)
+		}
+	}
+}
