@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -8,6 +9,10 @@ import (
 	"github.com/lockstep-db/lockstep/server/rdb"
 	"github.com/lockstep-db/lockstep/server/replication"
 )
+
+// errReplaced says that a snapshot's name belongs to another one by now, of another
+// moment of the stream.
+var errReplaced = errors.New("another snapshot has taken its place")
 
 // waitForSnapshot puts a replica that needs everything in the queue. Its answer is
 // given at the moment of the snapshot, because only then its offset is known.
@@ -168,19 +173,22 @@ func (s *Server) snapshotEnded(sn *snapshot, err error) {
 		case err != nil:
 			s.dropFeed(f, fmt.Sprintf("its snapshot failed: %v", err))
 		case sn.file != nil:
-			s.beginFile(f, sn.file.path)
+			s.beginFile(f, sn.file)
 		}
 	}
 	s.after(0, s.planSnapshot) // for those who came too late for this one
 }
 
-func (s *Server) beginFile(f *feed, path string) {
-	file, err := os.Open(path)
+func (s *Server) beginFile(f *feed, snapshot *fileWriter) {
+	file, err := os.Open(snapshot.path)
 	if err != nil {
 		s.dropFeed(f, fmt.Sprintf("open its snapshot: %v", err))
 		return
 	}
 	info, err := file.Stat()
+	if err == nil && !os.SameFile(info, snapshot.info) {
+		err = errReplaced
+	}
 	if err != nil {
 		_ = file.Close() // it was only read
 		s.dropFeed(f, fmt.Sprintf("open its snapshot: %v", err))

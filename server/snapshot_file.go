@@ -40,6 +40,7 @@ type fileWriter struct {
 	trailer bool // end with RDB's end mark and checksum
 	rename  bool // give it the final name; otherwise it stays under temp
 	written int64
+	info    os.FileInfo // of the complete file; to be read after its result is known
 	err     error
 }
 
@@ -57,14 +58,20 @@ func (s *Server) startFile(path string, snapshot, rename bool) (*fileWriter, err
 	if err != nil {
 		return nil, fmt.Errorf("create snapshot file: %w", err)
 	}
-	w := &fileWriter{path: path, temp: temp, post: s.post, file: f, trailer: snapshot, rename: rename}
-	w.wake = sync.NewCond(&w.mu)
+	w := newFileWriter(path, f)
+	w.post, w.trailer, w.rename = s.post, snapshot, rename
 	s.repl.work.Add(1)
 	go func() {
 		defer s.repl.work.Done()
 		w.run()
 	}()
 	return w, nil
+}
+
+func newFileWriter(path string, file *os.File) *fileWriter {
+	w := &fileWriter{path: path, temp: file.Name(), file: file}
+	w.wake = sync.NewCond(&w.mu)
+	return w
 }
 
 // write hands a buffer over; it belongs to the writer from now on.
@@ -113,7 +120,8 @@ func (w *fileWriter) finishNow() error {
 	return <-waited
 }
 
-// abandon removes what was written. It may be called at any time before finish.
+// abandon removes what was written. It may be called at any time: when it returns,
+// the file has its final name already, or never takes it.
 func (w *fileWriter) abandon() {
 	w.mu.Lock()
 	w.ended, w.gone, w.queue, w.drain = true, true, nil, nil
@@ -184,11 +192,16 @@ func (w *fileWriter) close() error {
 			w.err = fmt.Errorf("sync snapshot file: %w", err)
 		}
 	}
+	if w.err == nil {
+		if w.info, w.err = w.file.Stat(); w.err != nil {
+			w.err = fmt.Errorf("look at snapshot file: %w", w.err)
+		}
+	}
 	if err := w.file.Close(); err != nil && w.err == nil {
 		w.err = fmt.Errorf("close snapshot file: %w", err)
 	}
 	if w.err == nil && w.rename {
-		w.err = adoptFile(w.temp, w.path)
+		w.err = w.adopt()
 	}
 	if w.err != nil {
 		_ = os.Remove(w.temp) // what is left of it is of no use; the error says why
@@ -196,18 +209,36 @@ func (w *fileWriter) close() error {
 	return w.err
 }
 
-// adoptFile gives a complete file its final name, durably.
-func adoptFile(temp, path string) error {
-	if err := os.Rename(temp, path); err != nil {
+// adopt gives the file its final name, unless it was abandoned while the disk was
+// busy with it: by then another, newer file may have that name.
+func (w *fileWriter) adopt() error {
+	if err := w.takeName(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(w.path))
+}
+
+func (w *fileWriter) takeName() error {
+	w.mu.Lock() // abandon waits for this, on the reactor; so the directory is synced later
+	defer w.mu.Unlock()
+	if w.gone {
+		return errAbandoned
+	}
+	if err := os.Rename(w.temp, w.path); err != nil {
 		return fmt.Errorf("rename snapshot file: %w", err)
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	return nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("sync snapshot directory: %w", err)
+		return fmt.Errorf("sync directory: %w", err)
 	}
 	defer dir.Close()
 	if err := dir.Sync(); err != nil {
-		return fmt.Errorf("sync snapshot directory: %w", err)
+		return fmt.Errorf("sync directory: %w", err)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ const (
 // between its events, and so goes on answering.
 type load struct {
 	server  *Server
-	path    string
+	file    *os.File
 	size    int64
 	keepOld bool // keys whose time is over are kept: a replica leaves them to its primary
 	tokens  chan struct{}
@@ -95,11 +95,13 @@ type load struct {
 // loadStats is what INFO tells of the last load.
 type loadStats struct{ keys, expired int64 }
 
-// startLoad reads a snapshot file into the keyspace. onExpired, unless nil, is
-// told of the keys that are left out because their time is over; nil keeps them.
-func (s *Server) startLoad(path string, onExpired func(db int, key []byte), done func(*load, error)) {
+// startLoad reads a snapshot file into the keyspace, and closes it. The caller has
+// opened it, since under its name there may be another one soon. onExpired, unless
+// nil, is told of the keys that are left out because their time is over; nil keeps
+// them.
+func (s *Server) startLoad(file *os.File, onExpired func(db int, key []byte), done func(*load, error)) {
 	ctx, cancel := context.WithCancel(s.repl.ctx)
-	l := &load{server: s, path: path, keepOld: onExpired == nil, tokens: make(chan struct{}, 2), cancel: cancel,
+	l := &load{server: s, file: file, keepOld: onExpired == nil, tokens: make(chan struct{}, 2), cancel: cancel,
 		started: s.clock.elapsed(), startedAt: s.clock.unix, onExpired: onExpired, done: done}
 	s.repl.load = l
 	s.repl.work.Add(1)
@@ -111,22 +113,19 @@ func (s *Server) startLoad(path string, onExpired func(db int, key []byte), done
 }
 
 func (l *load) parse(ctx context.Context) (notes replNotes, err error) {
-	f, err := os.Open(l.path)
-	if err != nil {
-		return notes, fmt.Errorf("open snapshot: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer l.file.Close()
+	path := l.file.Name()
+	info, err := l.file.Stat()
 	if err != nil {
 		return notes, fmt.Errorf("open snapshot: %w", err)
 	}
 	l.server.post(func() { l.size = info.Size() })
-	r := rdb.NewReader(f)
+	r := rdb.NewReader(l.file)
 	batch := &loadBatch{}
 	for {
 		rec, err := r.Next()
 		if err != nil {
-			return notes, fmt.Errorf("read snapshot %s: %w", l.path, err)
+			return notes, fmt.Errorf("read snapshot %s: %w", path, err)
 		}
 		switch rec.Kind {
 		case rdb.KindAux:
@@ -140,7 +139,7 @@ func (l *load) parse(ctx context.Context) (notes replNotes, err error) {
 				batch = &loadBatch{}
 			}
 		case rdb.KindFunction:
-			return notes, fmt.Errorf("read snapshot %s: %w", l.path, &rdb.UnsupportedTypeError{Type: "function library", Pos: rec.Pos})
+			return notes, fmt.Errorf("read snapshot %s: %w", path, &rdb.UnsupportedTypeError{Type: "function library", Pos: rec.Pos})
 		case rdb.KindEnd:
 			return notes, l.give(ctx, batch, r.Consumed())
 		}
@@ -256,10 +255,14 @@ func checkSnapshot(path string, databases int) error {
 // the reactor (now or later).
 func (s *Server) loadAtStart(done func(error)) {
 	s.removeLeftovers()
-	path := s.snapshotPath()
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	file, err := os.Open(s.snapshotPath())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		s.nothingLoaded()
 		done(nil)
+		return
+	case err != nil:
+		done(fmt.Errorf("open snapshot: %w", err))
 		return
 	}
 	// Only a server that will be primary by itself drops what has expired; others
@@ -269,7 +272,7 @@ func (s *Server) loadAtStart(done func(error)) {
 	if s.config.ReplicaOf != nil || s.config.Managed {
 		onExpired = nil
 	}
-	s.startLoad(path, onExpired, func(l *load, err error) {
+	s.startLoad(file, onExpired, func(l *load, err error) {
 		if err != nil {
 			done(err)
 			return
@@ -291,9 +294,14 @@ func (s *Server) reload(done func(error)) {
 	if !s.repl.hideExpired {
 		onExpired = func(int, []byte) {}
 	}
+	file, err := os.Open(s.snapshotPath())
+	if err != nil {
+		done(fmt.Errorf("open snapshot: %w", err))
+		return
+	}
 	s.loading = true
 	s.keyspace.FlushAll()
-	s.startLoad(s.snapshotPath(), onExpired, func(l *load, err error) {
+	s.startLoad(file, onExpired, func(l *load, err error) {
 		s.loading = false
 		done(err)
 	})

@@ -132,27 +132,39 @@ func (u *uplink) check(sync fullSync) {
 	s.repl.work.Add(1)
 	go func() {
 		defer s.repl.work.Done()
+		var file *os.File
 		err := checkSnapshot(sync.file.temp, databases)
 		if err == nil {
 			err = tail.save(filepath.Dir(sync.file.path))
 		}
 		if err == nil {
-			err = adoptFile(sync.file.temp, sync.file.path)
+			file, err = os.Open(sync.file.temp)
 		}
-		if err != nil {
-			_ = os.Remove(sync.file.temp) // of no use; the error says why
-		}
-		s.post(func() {
-			switch {
-			case err != nil:
-				u.rejected(sync, err)
-			case u.closed || u.sync.file != sync.file:
-				// The link is gone. The file stays: it is a good snapshot.
-			default:
-				s.replaceData(u, sync, tail)
-			}
-		})
+		s.post(func() { u.checked(sync, tail, file, err) })
 	}()
+}
+
+// checked takes the snapshot over, if it is good and still wanted: whoever follows
+// nobody any more must not find another server's data set at its next start. There
+// is no need to wait for the disk to know the name; if it forgets, the older snapshot
+// is there, with the place in the stream that belongs to it.
+func (u *uplink) checked(sync fullSync, tail divergentTail, file *os.File, err error) {
+	s := u.server
+	wanted := !u.closed && u.sync.file == sync.file
+	if err == nil && wanted {
+		s.abortSnapshot() // a save that ended later would take the name back
+		if err = os.Rename(sync.file.temp, sync.file.path); err == nil {
+			s.replaceData(u, sync, tail, file)
+			return
+		}
+	}
+	if file != nil {
+		_ = file.Close() // it was only read
+	}
+	_ = os.Remove(sync.file.temp) // of no use; the error says why
+	if err != nil {
+		u.rejected(sync, err)
+	}
 }
 
 // rejected goes on with the old data.
@@ -167,14 +179,13 @@ func (u *uplink) rejected(sync fullSync, err error) {
 // replaceData gives up the old data set for the one in the snapshot file. From here
 // on there is no way back, so our replicas have to go: their data is of another
 // history now.
-func (s *Server) replaceData(u *uplink, sync fullSync, tail divergentTail) {
+func (s *Server) replaceData(u *uplink, sync fullSync, tail divergentTail, file *os.File) {
 	r := &s.repl
 	if tail.name != "" {
 		r.managed.tail = savedTail{tail.name, int64(len(tail.bytes))}
 		s.log.Warningf("Saved %d bytes that this instance had written and its new primary has not, as %s", len(tail.bytes), tail.name)
 	}
 	s.dropReplicas("the data set is replaced by the primary's")
-	s.abortSnapshot()
 	s.log.Noticef("MASTER <-> REPLICA sync: Flushing old data")
 	s.loading = true
 	r.incomplete = true
@@ -186,7 +197,7 @@ func (s *Server) replaceData(u *uplink, sync fullSync, tail divergentTail) {
 	}
 	s.keyspace.FlushAll()
 	s.log.Noticef("MASTER <-> REPLICA sync: Loading DB in memory")
-	s.startLoad(s.snapshotPath(), nil, func(l *load, err error) { s.replaced(u, sync, l, err) })
+	s.startLoad(file, nil, func(l *load, err error) { s.replaced(u, sync, l, err) })
 	s.linksChanged()
 }
 
@@ -274,7 +285,10 @@ func (t divergentTail) save(dir string) error {
 	_, err = f.Write(t.bytes)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = adoptFile(f.Name(), path)
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = syncDir(dir)
 	}
 	if err != nil {
 		return fmt.Errorf("save divergent tail: %w", err)
