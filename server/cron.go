@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -194,6 +195,9 @@ func (p *savePoint) start(s *Server) error {
 func (p *savePoint) ended(s *Server, err error) {
 	p.running = false
 	p.lastMillis = (s.clock.elapsed() - p.begun).Milliseconds()
+	if errors.Is(err, errSaveCancelled) {
+		return // says nothing about the disk, so it must not stop writes
+	}
 	p.failed = err != nil
 	if err != nil {
 		return // whoever wrote it has said why

@@ -48,3 +48,26 @@ func TestAnAbandonedSnapshotNeverTakesTheName(t *testing.T) {
 		})
 	}
 }
+
+// TestACancelledSaveIsNotAFailedOne: a save that a re-synchronization had ended
+// stopped the writes of the replica when it was promoted.
+func TestACancelledSaveIsNotAFailedOne(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		before bool
+		err    error
+		after  bool
+	}{
+		{"a save that fails", false, errors.New("no space left on device"), true},
+		{"a cancelled save after a good one", false, errSaveCancelled, false},
+		{"a cancelled save after a failed one", true, errSaveCancelled, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := savePoint{running: true, failed: row.before}
+			p.ended(&Server{clock: newClock()}, row.err)
+			if p.failed != row.after || p.running {
+				t.Errorf("failed %v, running %v", p.failed, p.running)
+			}
+		})
+	}
+}
