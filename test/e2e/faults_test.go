@@ -354,13 +354,12 @@ func TestReplicaOutsideWindow(t *testing.T) {
 		t.Errorf("the primary's clients had to wait %s; losing a replica is no reason to", gap)
 	}
 	eventually(t, settle, "an event that tells of the re-synchronisation", func() (bool, string) {
-		all := c.events("")
-		for _, e := range all {
-			if strings.Contains(e, lost.Name) && strings.Contains(strings.ToLower(e), "full re-sync") {
+		for _, e := range c.events("FullResync") {
+			if strings.Contains(e, lost.Name) && strings.Contains(e, "window") {
 				return true, e
 			}
 		}
-		return false, strings.Join(all, "\n")
+		return false, strings.Join(c.events(""), "\n")
 	})
 }
 
