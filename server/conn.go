@@ -310,6 +310,7 @@ func (c *conn) writable(s *Server) {
 			s.stats.writes++
 		}
 		if c.sent < len(c.out.Buf) {
+			c.compactOut()
 			s.connEvents(c)
 			return
 		}
@@ -327,6 +328,16 @@ func (c *conn) writable(s *Server) {
 	}
 	if c.has(flagCloseAfterReply) {
 		s.closeConn(c)
+	}
+}
+
+// compactOut forgets what is written of a buffer that does not get empty: a client
+// that always has something on the way would let it grow for ever. Half of it at a
+// time, so that every byte is moved once.
+func (c *conn) compactOut() {
+	if c.sent >= len(c.out.Buf)/2 {
+		c.out.Buf = c.out.Buf[:copy(c.out.Buf, c.out.Buf[c.sent:])]
+		c.sent = 0
 	}
 }
 

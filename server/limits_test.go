@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -130,5 +131,31 @@ func TestAClientThatOnlyStopsSendingGetsItsReplies(t *testing.T) {
 	}
 	if rest := half.AwaitClose(); rest != "" {
 		t.Errorf("then came %q", rest)
+	}
+}
+
+// A client that always has replies on the way never lets the server's buffer run
+// empty. It must not grow for ever.
+func TestABufferThatNeverRunsEmptyDoesNotGrow(t *testing.T) {
+	i := servertest.Start(t)
+	admin, c := i.Client(t), i.Client(t)
+	value := strings.Repeat("v", 100000)
+	c.Must("OK", "SET", "k", value)
+	id := c.Text("CLIENT", "ID")
+	const outstanding, total = 200, 1500 // 20 MB are more than the kernel's buffers take
+	for range outstanding {
+		c.Send("GET", "k")
+	}
+	for range total {
+		if got := c.Receive(); got != value {
+			t.Fatalf("got %.20q", got)
+		}
+		c.Send("GET", "k")
+	}
+	line := admin.Text("CLIENT", "LIST", "ID", id)
+	_, rest, _ := strings.Cut(line, "tot-mem=")
+	memory, _, _ := strings.Cut(rest, " ")
+	if n, err := strconv.Atoi(memory); err != nil || n > 100<<20 {
+		t.Errorf("after %d MB the connection occupies %s bytes", total/10, memory)
 	}
 }
