@@ -37,12 +37,11 @@ func foldIs(arg []byte, word string) bool {
 func parseInt(arg []byte) (int64, bool) { return resp.ParseInt(arg) }
 
 // helpSpec makes the HELP subcommand of a container from its lines.
-func helpSpec(container, since string, flags command.Flags, lines ...string) *command.Spec {
+func helpSpec(container string, flags command.Flags, lines ...string) *command.Spec {
 	head := fmt.Sprintf("%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", upperWord(container))
 	all := append([]string{head}, lines...)
 	all = append(all, "HELP", "    Prints this help.")
 	return &command.Spec{Name: "help", Arity: 2, Flags: flags,
-		Doc: command.Doc{Since: since, Summary: "Returns helpful text about the different subcommands.", Complexity: "O(1)"},
 		Run: func(call *command.Call) {
 			call.Out.Array(len(all))
 			for _, line := range all {

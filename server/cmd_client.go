@@ -13,34 +13,32 @@ import (
 
 func (s *Server) clientSpec() *command.Spec {
 	open := command.NoScript | command.Loading | command.Stale
-	sub := func(name string, arity int, flags command.Flags, since, summary, complexity string, run func(*command.Call)) *command.Spec {
-		return &command.Spec{Name: name, Arity: arity, Flags: flags, Categories: command.CatConnection, Run: run,
-			Doc: command.Doc{Since: since, Summary: summary, Complexity: complexity}}
+	sub := func(name string, arity int, flags command.Flags, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Categories: command.CatConnection, Run: run}
 	}
 	admin := open | command.Admin
 	return &command.Spec{Name: "client", Arity: -2,
-		Doc: command.Doc{Group: "connection", Since: "2.4.0", Summary: "A container for client connection commands.", Complexity: "Depends on subcommand."},
 		Subcommands: []*command.Spec{
-			sub("caching", 3, open, "6.0.0", "Instructs the server whether to track the keys in the next request.", "O(1)", notTracking),
-			sub("getname", 2, open, "2.6.9", "Returns the name of the connection.", "O(1)", s.cmdClientGetName),
-			sub("getredir", 2, open, "6.0.0", "Returns the client ID to which the connection's tracking notifications are redirected.", "O(1)",
+			sub("caching", 3, open, notTracking),
+			sub("getname", 2, open, s.cmdClientGetName),
+			sub("getredir", 2, open,
 				func(c *command.Call) { c.Out.Int(-1) }),
-			sub("id", 2, open, "5.0.0", "Returns the unique client ID of the connection.", "O(1)",
+			sub("id", 2, open,
 				func(c *command.Call) { c.Out.Int(session(c).id) }),
-			sub("info", 2, open, "6.2.0", "Returns information about the connection.", "O(1)",
+			sub("info", 2, open,
 				func(c *command.Call) { c.Out.Verbatim("txt", s.clientLine(session(c))+"\n") }),
-			sub("kill", -3, admin, "2.4.0", "Terminates open connections.", "O(N) where N is the number of client connections", s.cmdClientKill),
-			sub("list", -2, admin, "2.4.0", "Lists open connections.", "O(N) where N is the number of client connections", s.cmdClientList),
-			sub("no-evict", 3, admin, "7.0.0", "Sets the client eviction mode of the connection.", "O(1)", s.cmdClientNoEvict),
-			sub("no-touch", 3, open, "7.2.0", "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.", "O(1)", s.cmdClientNoTouch),
-			sub("pause", -3, admin, "3.0.0", "Suspends commands processing.", "O(1)", s.cmdClientPause),
-			sub("reply", 3, open, "3.2.0", "Instructs the server whether to reply to commands.", "O(1)", s.cmdClientReply),
-			sub("setinfo", 4, open, "7.2.0", "Sets information specific to the client or connection.", "O(1)", s.cmdClientSetInfo),
-			sub("setname", 3, open, "2.6.9", "Sets the connection name.", "O(1)", s.cmdClientSetName),
-			sub("tracking", -3, open, "6.0.0", "Controls server-assisted client-side caching for the connection.", "O(1)", notTracking),
-			sub("trackinginfo", 2, open, "6.2.0", "Returns information about server-assisted client-side caching for the connection.", "O(1)", trackingInfo),
-			sub("unblock", -3, admin, "5.0.0", "Unblocks a client blocked by a blocking command from a different connection.", "O(log N) where N is the number of client connections", s.cmdClientUnblock),
-			sub("unpause", 2, admin, "6.2.0", "Resumes processing commands from paused clients.", "O(N) Where N is the number of paused clients",
+			sub("kill", -3, admin, s.cmdClientKill),
+			sub("list", -2, admin, s.cmdClientList),
+			sub("no-evict", 3, admin, s.cmdClientNoEvict),
+			sub("no-touch", 3, open, s.cmdClientNoTouch),
+			sub("pause", -3, admin, s.cmdClientPause),
+			sub("reply", 3, open, s.cmdClientReply),
+			sub("setinfo", 4, open, s.cmdClientSetInfo),
+			sub("setname", 3, open, s.cmdClientSetName),
+			sub("tracking", -3, open, notTracking),
+			sub("trackinginfo", 2, open, trackingInfo),
+			sub("unblock", -3, admin, s.cmdClientUnblock),
+			sub("unpause", 2, admin,
 				func(c *command.Call) { s.unpauseClients(); c.Out.OK() }),
 			clientHelp(),
 		}}
@@ -66,7 +64,7 @@ func trackingInfo(call *command.Call) {
 }
 
 func clientHelp() *command.Spec {
-	help := helpSpec("client", "5.0.0", command.Loading|command.Stale,
+	help := helpSpec("client", command.Loading|command.Stale,
 		"GETNAME", "    Return the name of the current connection.",
 		"GETREDIR", "    Return the client ID we are redirecting to when tracking is enabled.",
 		"ID", "    Return the ID of the current connection.",

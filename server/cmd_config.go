@@ -12,18 +12,16 @@ import (
 
 func (s *Server) configSpec() *command.Spec {
 	flags := command.Admin | command.NoScript | command.Loading | command.Stale
-	sub := func(name string, arity int, summary, complexity string, run func(*command.Call)) *command.Spec {
-		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run,
-			Doc: command.Doc{Since: "2.0.0", Summary: summary, Complexity: complexity}}
+	sub := func(name string, arity int, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run}
 	}
 	return &command.Spec{Name: "config", Arity: -2,
-		Doc: command.Doc{Group: "server", Since: "2.0.0", Summary: "A container for server configuration commands.", Complexity: "Depends on subcommand."},
 		Subcommands: []*command.Spec{
-			sub("get", -3, "Returns the effective values of configuration parameters.", "O(N) when N is the number of configuration parameters provided", s.cmdConfigGet),
-			sub("set", -4, "Sets configuration parameters in-flight.", "O(N) when N is the number of configuration parameters provided", s.cmdConfigSet),
-			sub("resetstat", 2, "Resets the server's statistics.", "O(1)", s.cmdConfigResetstat),
-			sub("rewrite", 2, "Persists the effective configuration to file.", "O(1)", s.cmdConfigRewrite),
-			helpSpec("config", "5.0.0", command.Loading|command.Stale,
+			sub("get", -3, s.cmdConfigGet),
+			sub("set", -4, s.cmdConfigSet),
+			sub("resetstat", 2, s.cmdConfigResetstat),
+			sub("rewrite", 2, s.cmdConfigRewrite),
+			helpSpec("config", command.Loading|command.Stale,
 				"GET <pattern>", "    Return parameters matching the glob-like <pattern> and their values.",
 				"SET <directive> <value>", "    Set the configuration <directive> to <value>.",
 				"RESETSTAT", "    Reset statistics reported by the INFO command.",

@@ -17,27 +17,17 @@ const (
 
 // connectionSpecs are the commands about a connection.
 func (s *Server) connectionSpecs() []*command.Spec {
-	doc := func(since, summary, complexity string) command.Doc {
-		return command.Doc{Group: "connection", Since: since, Summary: summary, Complexity: complexity}
-	}
 	early := command.NoScript | command.Loading | command.Stale | command.Fast | command.NoAuth | command.AllowBusy
 	conn := command.CatConnection
 	return []*command.Spec{
-		{Name: "auth", Arity: -2, Flags: early, Categories: conn, Run: s.cmdAuth,
-			Doc: doc("1.0.0", "Authenticates the connection.", "O(N) where N is the number of passwords defined for the user")},
-		{Name: "hello", Arity: -1, Flags: early, Categories: conn, Run: s.cmdHello,
-			Doc: doc("6.0.0", "Handshakes with the Redis server.", "O(1)")},
-		{Name: "ping", Arity: -1, Flags: command.Fast, Categories: conn, Run: s.cmdPing,
-			Doc: doc("1.0.0", "Returns the server's liveliness response.", "O(1)")},
+		{Name: "auth", Arity: -2, Flags: early, Categories: conn, Run: s.cmdAuth},
+		{Name: "hello", Arity: -1, Flags: early, Categories: conn, Run: s.cmdHello},
+		{Name: "ping", Arity: -1, Flags: command.Fast, Categories: conn, Run: s.cmdPing},
 		{Name: "echo", Arity: 2, Flags: command.Loading | command.Stale | command.Fast, Categories: conn,
-			Run: func(c *command.Call) { c.Out.Bulk(c.Args[1]) },
-			Doc: doc("1.0.0", "Returns the given string.", "O(1)")},
-		{Name: "quit", Arity: -1, Flags: early, Categories: conn, Run: s.cmdQuit,
-			Doc: doc("1.0.0", "Closes the connection.", "O(1)")},
-		{Name: "reset", Arity: 1, Flags: early, Categories: conn, Run: s.cmdReset,
-			Doc: doc("6.2.0", "Resets the connection.", "O(1)")},
-		{Name: "select", Arity: 2, Flags: command.Loading | command.Stale | command.Fast, Categories: conn, Run: s.cmdSelect,
-			Doc: doc("1.0.0", "Changes the selected database.", "O(1)")},
+			Run: func(c *command.Call) { c.Out.Bulk(c.Args[1]) }},
+		{Name: "quit", Arity: -1, Flags: early, Categories: conn, Run: s.cmdQuit},
+		{Name: "reset", Arity: 1, Flags: early, Categories: conn, Run: s.cmdReset},
+		{Name: "select", Arity: 2, Flags: command.Loading | command.Stale | command.Fast, Categories: conn, Run: s.cmdSelect},
 		s.clientSpec(),
 	}
 }
@@ -201,7 +191,7 @@ func (s *Server) greet(call *command.Call, c *conn) {
 	out.BulkString("mode")
 	out.BulkString("standalone")
 	out.BulkString("role")
-	if s.isReplica() {
+	if s.isReplica() || s.leaderless() {
 		out.BulkString("replica")
 	} else {
 		out.BulkString("master")

@@ -14,8 +14,7 @@ import (
 
 func (s *Server) debugSpec() *command.Spec {
 	return &command.Spec{Name: "debug", Arity: -2, Flags: command.Admin | command.NoScript | command.Loading | command.Stale,
-		Run: s.cmdDebug,
-		Doc: command.Doc{Group: "server", Since: "1.0.0", Summary: "A container for debugging commands.", Complexity: "Depends on subcommand."}}
+		Run: s.cmdDebug}
 }
 
 // debugAllowed looks at enable-debug-command.
@@ -63,7 +62,7 @@ func (s *Server) cmdDebug(call *command.Call) {
 }
 
 func debugHelp(call *command.Call) {
-	helpSpec("debug", "1.0.0", 0,
+	helpSpec("debug", 0,
 		"CHANGE-REPL-ID", "    Change the replication IDs of the instance.",
 		"DIGEST", "    Output a hex signature representing the current DB content.",
 		"DIGEST-VALUE <key> [<key> ...]", "    Output a hex signature of the values of all the specified keys.",

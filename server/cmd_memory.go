@@ -8,22 +8,20 @@ import (
 )
 
 func (s *Server) memorySpec() *command.Spec {
-	sub := func(name string, arity int, flags command.Flags, summary, complexity string, run func(*command.Call)) *command.Spec {
-		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run,
-			Doc: command.Doc{Since: "4.0.0", Summary: summary, Complexity: complexity}}
+	sub := func(name string, arity int, flags command.Flags, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run}
 	}
-	usage := sub("usage", -3, command.ReadOnly, "Estimates the memory usage of a key.", "O(N) where N is the number of samples.", s.cmdMemoryUsage)
+	usage := sub("usage", -3, command.ReadOnly, s.cmdMemoryUsage)
 	usage.KeySpecs = []command.KeySpec{{Flags: command.KeyRO, Begin: command.KeyBegin{Index: 2}, Find: command.KeyFind{Step: 1}}}
 	usage.Categories = command.CatRead
 	return &command.Spec{Name: "memory", Arity: -2,
-		Doc: command.Doc{Group: "server", Since: "4.0.0", Summary: "A container for memory diagnostics commands.", Complexity: "Depends on subcommand."},
 		Subcommands: []*command.Spec{
 			usage,
-			sub("doctor", 2, 0, "Outputs a memory problems report.", "O(1)", s.cmdMemoryDoctor),
-			sub("malloc-stats", 2, 0, "Returns the allocator statistics.", "Depends on how much memory is allocated, could be slow", s.cmdMallocStats),
-			sub("purge", 2, 0, "Asks the allocator to release memory.", "Depends on how much memory is allocated, could be slow", s.cmdMemoryPurge),
-			sub("stats", 2, 0, "Returns details about memory usage.", "O(1)", s.cmdMemoryStats),
-			helpSpec("memory", "4.0.0", command.Loading|command.Stale,
+			sub("doctor", 2, 0, s.cmdMemoryDoctor),
+			sub("malloc-stats", 2, 0, s.cmdMallocStats),
+			sub("purge", 2, 0, s.cmdMemoryPurge),
+			sub("stats", 2, 0, s.cmdMemoryStats),
+			helpSpec("memory", command.Loading|command.Stale,
 				"DOCTOR", "    Return memory problems reports.",
 				"MALLOC-STATS", "    Return internal statistics report from the memory allocator.",
 				"PURGE", "    Attempt to purge dirty pages for reclamation by the allocator.",

@@ -8,29 +8,18 @@ import (
 
 // serverSpecs are the commands about the process.
 func (s *Server) serverSpecs() []*command.Spec {
-	doc := func(since, summary, complexity string) command.Doc {
-		return command.Doc{Group: "server", Since: since, Summary: summary, Complexity: complexity}
-	}
 	open := command.Loading | command.Stale
 	s.debugCommand = s.debugSpec()
 	return []*command.Spec{
-		{Name: "time", Arity: 1, Flags: open | command.Fast, Run: s.cmdTime,
-			Doc: doc("2.6.0", "Returns the server time.", "O(1)")},
-		{Name: "info", Arity: -1, Flags: open, Categories: command.CatDangerous, Run: s.cmdInfo,
-			Doc: doc("1.0.0", "Returns information and statistics about the server.", "O(1)")},
-		{Name: "lolwut", Arity: -1, Flags: command.ReadOnly | command.Fast, Run: s.cmdLolwut,
-			Doc: doc("5.0.0", "Displays computer art and the Redis version", "")},
-		{Name: "monitor", Arity: 1, Flags: command.Admin | command.NoScript | open, Run: s.cmdMonitor,
-			Doc: doc("1.0.0", "Listens for all requests received by the server in real-time.", "")},
-		{Name: "shutdown", Arity: -1, Flags: command.Admin | command.NoScript | open | command.NoMulti | command.AllowBusy, Run: s.cmdShutdown,
-			Doc: doc("1.0.0", "Synchronously saves the database(s) to disk and shuts down the Redis server.", "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)")},
-		{Name: "save", Arity: 1, Flags: command.Admin | command.NoScript | command.NoAsyncLoading | command.NoMulti, Run: s.cmdSave,
-			Doc: doc("1.0.0", "Synchronously saves the database(s) to disk.", "O(N) where N is the total number of keys in all databases")},
-		{Name: "bgsave", Arity: -1, Flags: command.Admin | command.NoScript | command.NoAsyncLoading, Run: s.cmdBgsave,
-			Doc: doc("1.0.0", "Asynchronously saves the database(s) to disk.", "O(1)")},
+		{Name: "time", Arity: 1, Flags: open | command.Fast, Run: s.cmdTime},
+		{Name: "info", Arity: -1, Flags: open, Categories: command.CatDangerous, Run: s.cmdInfo},
+		{Name: "lolwut", Arity: -1, Flags: command.ReadOnly | command.Fast, Run: s.cmdLolwut},
+		{Name: "monitor", Arity: 1, Flags: command.Admin | command.NoScript | open, Run: s.cmdMonitor},
+		{Name: "shutdown", Arity: -1, Flags: command.Admin | command.NoScript | open | command.NoMulti | command.AllowBusy, Run: s.cmdShutdown},
+		{Name: "save", Arity: 1, Flags: command.Admin | command.NoScript | command.NoAsyncLoading | command.NoMulti, Run: s.cmdSave},
+		{Name: "bgsave", Arity: -1, Flags: command.Admin | command.NoScript | command.NoAsyncLoading, Run: s.cmdBgsave},
 		{Name: "lastsave", Arity: 1, Flags: open | command.Fast, Categories: command.CatAdmin | command.CatDangerous,
-			Run: func(c *command.Call) { c.Out.Int(s.saving.lastSave) },
-			Doc: doc("1.0.0", "Returns the Unix timestamp of the last successful save to disk.", "O(1)")},
+			Run: func(c *command.Call) { c.Out.Int(s.saving.lastSave) }},
 		s.configSpec(),
 		s.debugCommand,
 		s.memorySpec(),
@@ -94,20 +83,13 @@ func (s *Server) cmdBgsave(call *command.Call) {
 
 // clusterSpecs answer as a server without cluster mode does.
 func (s *Server) clusterSpecs() []*command.Spec {
-	doc := func(since, summary string) command.Doc {
-		return command.Doc{Group: "cluster", Since: since, Summary: summary, Complexity: "O(1)"}
-	}
 	refuse := func(call *command.Call) { call.Fail("ERR This instance has cluster support disabled") }
 	fast := command.Fast | command.Loading | command.Stale
 	return []*command.Spec{
-		{Name: "readonly", Arity: 1, Flags: fast, Categories: command.CatConnection, Run: refuse,
-			Doc: doc("3.0.0", "Enables read-only queries for a connection to a Redis Cluster replica node.")},
-		{Name: "readwrite", Arity: 1, Flags: fast, Categories: command.CatConnection, Run: refuse,
-			Doc: doc("3.0.0", "Enables read-write queries for a connection to a Redis Cluster replica node.")},
-		{Name: "asking", Arity: 1, Flags: command.Fast, Categories: command.CatConnection, Run: refuse,
-			Doc: doc("3.0.0", "Signals that a cluster client is following an -ASK redirect.")},
-		{Name: "cluster", Arity: -2, Flags: command.Loading | command.Stale, Run: refuse,
-			Doc: doc("3.0.0", "A container for Redis Cluster commands.")},
+		{Name: "readonly", Arity: 1, Flags: fast, Categories: command.CatConnection, Run: refuse},
+		{Name: "readwrite", Arity: 1, Flags: fast, Categories: command.CatConnection, Run: refuse},
+		{Name: "asking", Arity: 1, Flags: command.Fast, Categories: command.CatConnection, Run: refuse},
+		{Name: "cluster", Arity: -2, Flags: command.Loading | command.Stale, Run: refuse},
 	}
 }
 

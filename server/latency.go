@@ -55,22 +55,20 @@ func (s *Server) spike(event string, took time.Duration) {
 
 func (s *Server) latencySpec() *command.Spec {
 	flags := command.Admin | command.NoScript | command.Loading | command.Stale
-	sub := func(name string, arity int, since, summary string, run func(*command.Call)) *command.Spec {
-		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run,
-			Doc: command.Doc{Since: since, Summary: summary, Complexity: "O(1)"}}
+	sub := func(name string, arity int, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run}
 	}
 	return &command.Spec{Name: "latency", Arity: -2,
-		Doc: command.Doc{Group: "server", Since: "2.8.13", Summary: "A container for latency diagnostics commands.", Complexity: "Depends on subcommand."},
 		Subcommands: []*command.Spec{
-			sub("doctor", 2, "2.8.13", "Returns a human-readable latency analysis report.", s.cmdLatencyDoctor),
-			sub("graph", 3, "2.8.13", "Returns a latency graph for an event.", func(c *command.Call) {
+			sub("doctor", 2, s.cmdLatencyDoctor),
+			sub("graph", 3, func(c *command.Call) {
 				c.Fail(command.ReplyError("ERR No samples available for event '" + string(c.Args[2]) + "'"))
 			}),
-			sub("history", 3, "2.8.13", "Returns timestamp-latency samples for an event.", s.cmdLatencyHistory),
-			sub("latest", 2, "2.8.13", "Returns the latest latency samples for all events.", s.cmdLatencyLatest),
-			sub("reset", -2, "2.8.13", "Resets the latency data for one or more events.", s.cmdLatencyReset),
-			sub("histogram", -2, "7.0.0", "Returns the cumulative distribution of latencies of a subset or all commands.", s.cmdLatencyHistogram),
-			helpSpec("latency", "2.8.13", command.Loading|command.Stale,
+			sub("history", 3, s.cmdLatencyHistory),
+			sub("latest", 2, s.cmdLatencyLatest),
+			sub("reset", -2, s.cmdLatencyReset),
+			sub("histogram", -2, s.cmdLatencyHistogram),
+			helpSpec("latency", command.Loading|command.Stale,
 				"DOCTOR", "    Return a human readable latency analysis report.",
 				"GRAPH <event>", "    Return an ASCII latency graph for the <event> class.",
 				"HISTORY <event>", "    Return time-latency samples for the <event> class.",

@@ -25,23 +25,15 @@ type queued struct {
 }
 
 func (s *Server) transactionSpecs() []*command.Spec {
-	doc := func(since, summary, complexity string) command.Doc {
-		return command.Doc{Group: "transactions", Since: since, Summary: summary, Complexity: complexity}
-	}
 	open := command.NoScript | command.Loading | command.Stale | command.Fast | command.AllowBusy
 	specs := []*command.Spec{
-		{Name: "multi", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdMulti,
-			Doc: doc("1.2.0", "Starts a transaction.", "O(1)")},
+		{Name: "multi", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdMulti},
 		{Name: "exec", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.SkipSlowlog,
-			Categories: command.CatTransaction, Run: s.cmdExec,
-			Doc: doc("1.2.0", "Executes all commands in a transaction.", "Depends on commands in the transaction")},
-		{Name: "discard", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdDiscard,
-			Doc: doc("2.0.0", "Discards a transaction.", "O(N), when N is the number of queued commands")},
+			Categories: command.CatTransaction, Run: s.cmdExec},
+		{Name: "discard", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdDiscard},
 		{Name: "watch", Arity: -2, Flags: open, Categories: command.CatTransaction, Run: s.cmdWatch,
-			KeySpecs: []command.KeySpec{{Flags: command.KeyRO, Begin: command.KeyBegin{Index: 1}, Find: command.KeyFind{Last: -1, Step: 1}}},
-			Doc:      doc("2.2.0", "Monitors changes to keys to determine the execution of a transaction.", "O(1) for every key.")},
-		{Name: "unwatch", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdUnwatch,
-			Doc: doc("2.2.0", "Forgets about watched keys of a transaction.", "O(1)")},
+			KeySpecs: []command.KeySpec{{Flags: command.KeyRO, Begin: command.KeyBegin{Index: 1}, Find: command.KeyFind{Last: -1, Step: 1}}}},
+		{Name: "unwatch", Arity: 1, Flags: open, Categories: command.CatTransaction, Run: s.cmdUnwatch},
 	}
 	s.execCommand = specs[1]
 	return specs

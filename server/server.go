@@ -10,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -142,12 +143,8 @@ func New(o Options) (*Server, error) {
 
 func (s *Server) newTable() *command.Table {
 	t := command.NewTable()
-	t.Add(s.connectionSpecs()...)
-	t.Add(s.transactionSpecs()...)
-	t.Add(s.serverSpecs()...)
-	t.Add(s.clusterSpecs()...)
+	t.Add(describe(slices.Concat(s.connectionSpecs(), s.transactionSpecs(), s.serverSpecs(), s.clusterSpecs()))...)
 	t.Add(s.replicationSpecs()...)
-	addTips(t)
 	return t
 }
 

@@ -103,18 +103,16 @@ func secretDirective(name []byte) bool {
 
 func (s *Server) slowlogSpec() *command.Spec {
 	flags := command.Admin | command.Loading | command.Stale
-	sub := func(name string, arity int, since, summary, complexity string, run func(*command.Call)) *command.Spec {
-		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run,
-			Doc: command.Doc{Group: "server", Since: since, Summary: summary, Complexity: complexity}}
+	sub := func(name string, arity int, run func(*command.Call)) *command.Spec {
+		return &command.Spec{Name: name, Arity: arity, Flags: flags, Run: run}
 	}
-	return &command.Spec{Name: "slowlog", Arity: -2, Doc: command.Doc{Group: "server", Since: "2.2.12", Summary: "A container for slow log commands.",
-		Complexity: "Depends on subcommand."},
+	return &command.Spec{Name: "slowlog", Arity: -2,
 		Subcommands: []*command.Spec{
-			sub("get", -2, "2.2.12", "Returns the slow log's entries.", "O(N) where N is the number of entries returned", s.cmdSlowlogGet),
-			sub("len", 2, "2.2.12", "Returns the number of entries in the slow log.", "O(1)", func(c *command.Call) { c.Out.Int(int64(len(s.slowlog.entries))) }),
-			sub("reset", 2, "2.2.12", "Clears all entries from the slow log.", "O(N) where N is the number of entries in the slowlog",
+			sub("get", -2, s.cmdSlowlogGet),
+			sub("len", 2, func(c *command.Call) { c.Out.Int(int64(len(s.slowlog.entries))) }),
+			sub("reset", 2,
 				func(c *command.Call) { s.slowlog.entries = nil; c.Out.OK() }),
-			helpSpec("slowlog", "6.2.0", command.Loading|command.Stale,
+			helpSpec("slowlog", command.Loading|command.Stale,
 				"GET [<count>]",
 				"    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
 				"    Entries are made of:",
