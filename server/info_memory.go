@@ -2,7 +2,7 @@ package server
 
 import (
 	"fmt"
-	"runtime"
+	"runtime/metrics"
 	"time"
 )
 
@@ -72,8 +72,6 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	s.memory.sampled = 0
 	s.memory.sample(s)
 	store := s.keyspace.MemoryStats()
-	var heap runtime.MemStats
-	runtime.ReadMemStats(&heap)
 	m := &s.memory
 	used, data := s.usedMemory(), int64(store.Used())
 	overhead := used - int64(store.Entries)
@@ -124,9 +122,24 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	b.field("active_defrag_running", 0)
 	b.field("lazyfree_pending_objects", store.Detached)
 	b.field("lazyfreed_objects", 0)
-	b.field("go_heap_bytes", heap.HeapAlloc-uint64(len(s.ballast)))
-	b.field("go_gc_cycles", heap.NumGC)
-	b.field("go_gc_pause_total_usec", heap.PauseTotalNs/1000)
+	s.infoCollector(b)
+}
+
+// infoCollector tells of the Go heap, on which no data is. These numbers can be
+// read without stopping the world.
+func (s *Server) infoCollector(b *infoBuilder) {
+	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(samples)
+	for i, name := range []string{"go_heap_bytes", "go_gc_cycles"} {
+		if samples[i].Value.Kind() != metrics.KindUint64 {
+			continue // a later Go may not have it
+		}
+		n := samples[i].Value.Uint64()
+		if i == 0 {
+			n -= uint64(len(s.ballast))
+		}
+		b.field(name, n)
+	}
 }
 
 // memoryField adds a size in bytes and once more for people.
