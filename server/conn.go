@@ -186,11 +186,21 @@ func (s *Server) consume(c *conn, data []byte, owned bool) {
 	default:
 		c.in = append(c.in[:0], rest...)
 	}
-	if int64(len(c.in)) > s.config.ClientQueryBuffer && !c.has(flagPrimary) {
+	if c.received() > s.config.ClientQueryBuffer && !c.has(flagPrimary) {
 		s.stats.queryLimitHits++
 		s.log.Warningf("Closing client that reached max query buffer length: %s", s.clientLine(c))
 		s.closeConn(c)
 	}
+}
+
+// received is how many bytes of requests are kept that were not executed yet, those
+// that MULTI has queued among them.
+func (c *conn) received() int64 {
+	n := int64(len(c.in))
+	if c.tx != nil {
+		n += int64(c.tx.bytes)
+	}
+	return n
 }
 
 // resume goes on with what was received while the connection had to wait.

@@ -27,6 +27,27 @@ func TestAboveMaxmemoryOnlyWhatNeedsMemoryIsRefused(t *testing.T) {
 	c.Must("OK", "SET", "other", "v")
 }
 
+// TestATransactionIsBounded: what MULTI queues was not counted, so a client could
+// fill the memory with it.
+func TestATransactionIsBounded(t *testing.T) {
+	i := servertest.Start(t, "--client-query-buffer-limit", "1mb")
+	c := i.Client(t)
+	c.Must("OK", "MULTI")
+	for n := range 10 {
+		c.Send("SET", "k", strings.Repeat("x", 300<<10))
+		if _, err := c.Read(); err != nil {
+			if n < 2 {
+				t.Fatalf("closed after %d commands", n)
+			}
+			if hits := i.Client(t).Info("stats")["client_query_buffer_limit_disconnections"]; hits != "1" {
+				t.Errorf("%s disconnections are counted", hits)
+			}
+			return
+		}
+	}
+	t.Error("3 MB are queued, the limit is 1 MB")
+}
+
 func TestManyConnections(t *testing.T) {
 	if testing.Short() {
 		t.Skip("opens thousands of sockets")

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"unsafe"
+
 	"github.com/lockstep-db/lockstep/server/command"
 	"github.com/lockstep-db/lockstep/server/store"
 )
@@ -11,6 +13,9 @@ const (
 	errDiscardNoMulti command.ReplyError = "ERR DISCARD without MULTI"
 	errWatchInMulti   command.ReplyError = "ERR WATCH inside MULTI is not allowed"
 )
+
+// queuedOverhead is what a queued command costs beside its arguments, in bytes.
+const queuedOverhead = int(unsafe.Sizeof(queued{}))
 
 // transaction is what a connection has queued since MULTI.
 type transaction struct {
@@ -62,7 +67,7 @@ func (s *Server) enqueue(c *conn, spec *command.Spec, args [][]byte) {
 	}
 	c.tx.queue = append(c.tx.queue, queued{spec, kept})
 	c.tx.flags |= spec.Flags & (command.Write | command.DenyOOM)
-	c.tx.bytes += size
+	c.tx.bytes += size + queuedOverhead + len(args)*int(unsafe.Sizeof(args[0]))
 	before := len(c.out.Buf)
 	c.out.Simple("QUEUED")
 	s.settleReply(c, before)
