@@ -35,7 +35,7 @@ func (s *Server) holders(offset int64) int64 {
 }
 
 func (s *Server) cmdWait(call *command.Call) {
-	if s.isReplica() {
+	if s.isReplica() || s.leaderless() {
 		call.Fail(errWaitOnReplica)
 		return
 	}

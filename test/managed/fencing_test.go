@@ -89,6 +89,9 @@ func TestAFenceEndsWaits(t *testing.T) {
 	if reply := client.Receive(); !refused(reply, "UNBLOCKED") {
 		t.Errorf("WAIT was answered with %v", reply)
 	}
+	if reply := client.Do("WAIT", "1", "0"); !refused(reply, "ERR") {
+		t.Errorf("a WAIT after the fence was answered with %v", reply)
+	}
 }
 
 // TestAnEpochThatCanNotBeIsNotObeyed: epochs are counted one by one. Any client can
@@ -139,5 +142,26 @@ func TestAReplyThatWaitsForASlowClientDoesNotOutliveTheLease(t *testing.T) {
 	told, err := io.ReadAll(client.Conn())
 	if err == nil && strings.HasSuffix(string(told), "+OK\r\n") || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("after the lease the client was sent %d bytes, the last of them %q (%v)", len(told), told[max(0, len(told)-20):], err)
+	}
+}
+
+// TestAnInstanceWithoutARoleIsNoMasterInHello: clients that look for the primary by
+// HELLO found one in every instance that had just started.
+func TestAnInstanceWithoutARoleIsNoMasterInHello(t *testing.T) {
+	c := newCluster(t, longLease)
+	m := c.start("demo-1")
+	for _, step := range []struct {
+		name string
+		do   func()
+		role string
+	}{
+		{"before it is assigned", func() {}, "replica"},
+		{"as the primary", func() { m.promote(1, 1) }, "master"},
+		{"when it was fenced", func() { m.fence(2) }, "replica"},
+	} {
+		step.do()
+		if reply := fmt.Sprint(m.Client(t).Do("HELLO")); !strings.Contains(reply, "role "+step.role) {
+			t.Errorf("%s: %s", step.name, reply)
+		}
 	}
 }
