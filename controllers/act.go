@@ -191,9 +191,10 @@ func (p *pass) promote(ctx context.Context, step Step) error {
 	request := instance.PromoteRequest{
 		Epoch: step.Epoch, Members: max(1, len(p.c.Status.Voters)),
 		LeaseMillis: p.c.Spec.Failover.LeaseDuration.Milliseconds(),
+		BootID:      p.c.Status.PrimaryBootID,
 	}
 	if st := m.View.Status; p.Leases.Note(p.key, step.Epoch, m.View.HeardAt) {
-		request.BootID, request.StatusSeq = st.BootID, st.Seq
+		request.StatusSeq = st.Seq
 	}
 	tell, cancel := context.WithTimeout(ctx, requestDeadline)
 	defer cancel()

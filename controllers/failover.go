@@ -324,10 +324,11 @@ func (s situation) elect(reason v1alpha1.FailoverReason, target string, since ti
 	}
 	best, all, ok := ballot.choose(supposed, s.now, true)
 	if !ok {
-		if b := s.bootstrapInstead(all, supposed, step.Epoch); b.Name != "" {
+		b := s.bootstrapInstead(all, supposed, step.Epoch)
+		if b.Name != "" {
 			return step
 		}
-		return Step{Kind: StepWait, Why: WhyNoCandidate, Until: s.now.Add(s.silence), Message: s.noCandidate(all)}
+		return s.nobody(b, all)
 	}
 	if reason == v1alpha1.FailoverPrimaryRestarted && s.worthWaiting(best, all) {
 		return Step{Kind: StepWait, Why: WhyRestart, Until: since.Add(restartGrace), Message: fmt.Sprintf(
@@ -427,7 +428,7 @@ func (s situation) decideElection(f *v1alpha1.FailoverProgress) Step {
 	if !ok {
 		b := s.bootstrapInstead(all, s.obs.Members, s.epoch)
 		if b.Name == "" {
-			return Step{Kind: StepWait, Why: WhyNoCandidate, Message: s.noCandidate(all)}
+			return s.nobody(b, all)
 		}
 		best = Candidate{Name: b.Name, Standing: StandingUnrelated}
 	}
@@ -439,15 +440,40 @@ func (s situation) decideElection(f *v1alpha1.FailoverProgress) Step {
 }
 
 // bootstrapInstead is for a cluster in which everybody is heard and nobody holds
-// any of the history that was to be continued: it exists nowhere any more. Then
-// the most complete of what is there is all that is left.
+// the history that was to be continued: it exists nowhere any more. Then the most
+// complete of what is there is all that is left. Those that hold what the lost
+// primary had taken over, and more than that, come first: up to there it is what
+// the cluster had.
 func (s situation) bootstrapInstead(all []Candidate, members []Member, epoch uint64) Bootstrap {
+	diverged := map[string]bool{}
 	for _, c := range all {
 		if c.Standing.Eligible() || c.Standing == StandingNotChosen {
 			return Bootstrap{}
 		}
+		if c.Standing == StandingDiverged {
+			diverged[c.Name] = true
+		}
 	}
-	return bootstrap(members, epoch, true, s.silence, s.now)
+	b := bootstrap(members, epoch, true, s.silence, s.now)
+	if b.Outcome == BootstrapWaiting || len(diverged) == 0 {
+		return b
+	}
+	var closest []Member
+	for _, m := range members {
+		if diverged[m.Name] {
+			closest = append(closest, m)
+		}
+	}
+	return mostComplete(closest)
+}
+
+// nobody waits because there is no candidate, or because a human has to say which of
+// the contradicting data is to live on.
+func (s situation) nobody(b Bootstrap, all []Candidate) Step {
+	if b.Outcome == BootstrapDiverged {
+		return Step{Kind: StepWait, Why: WhyDiverged, Until: s.now.Add(s.silence), Message: b.Message}
+	}
+	return Step{Kind: StepWait, Why: WhyNoCandidate, Until: s.now.Add(s.silence), Message: s.noCandidate(all)}
 }
 
 func (s situation) commit(name string, standing Standing, proof Ended) Step {

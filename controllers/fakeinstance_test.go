@@ -370,6 +370,9 @@ func (c fakeConnection) Fence(ctx context.Context, r instance.FenceRequest) (*in
 
 func (c fakeConnection) Promote(ctx context.Context, r instance.PromoteRequest) (*instance.Status, error) {
 	return c.call(ctx, "promote", func(i *fakeInstance) *instance.Error {
+		if r.BootID != "" && r.BootID != i.boot {
+			return &instance.Error{Code: instance.CodeConflict, Message: "another process was chosen"}
+		}
 		if e := i.obey(r.Epoch); e != nil {
 			return e
 		}

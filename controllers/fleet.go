@@ -211,7 +211,7 @@ func (f *Fleet) listenOnce(ctx context.Context, l *listener, heard *bool) error 
 			return ctx.Err()
 		}
 		*heard = true
-		f.hear(l, st, f.now(), true)
+		f.hear(l, st, f.now().Add(-transit), true)
 		return nil
 	})
 }
@@ -242,11 +242,18 @@ func (f *Fleet) broken(l *listener, err error, heard bool) {
 	}
 }
 
-// hear takes a status in. at is when it had arrived. A status that is older than
-// what is known is dropped: answers to requests come on other connections than the
+// transit is for how long a status of a stream may have been under way, or have
+// waited for the next one, when it arrived. Also when the operator itself was
+// stopped for a while: it then reads all that was sent, and the last one is recent,
+// or was made shortly before the stream ended.
+const transit = 100 * time.Millisecond
+
+// hear takes a status in that was made after madeAfter. One that is older than what
+// is known is dropped: answers to requests come on other connections than the
 // stream.
-func (f *Fleet) hear(l *listener, st *instance.Status, at time.Time, stream bool) {
+func (f *Fleet) hear(l *listener, st *instance.Status, madeAfter time.Time, stream bool) {
 	f.mu.Lock()
+	at := f.now()
 	v := &l.view
 	old := v.Status
 	if old != nil && old.BootID == st.BootID && st.Seq < old.Seq {
@@ -254,12 +261,12 @@ func (f *Fleet) hear(l *listener, st *instance.Status, at time.Time, stream bool
 		return
 	}
 	if old == nil || old.BootID != st.BootID {
-		v.LastBoot, v.LastBootHeardAt, v.BootHeardAt = old, v.HeardAt, at
+		v.LastBoot, v.LastBootMadeAfter, v.BootHeardAt = old, v.MadeAfter, at
 		v.Container, v.Followed, v.LinkDown = "", nil, LinkDown{}
 	}
-	v.noteLink(st, at)
+	v.NoteLink(st, at)
 	news := matters(old, st, l.target.Silence) || v.Failure != ""
-	v.Status, v.HeardAt = st, at
+	v.Status, v.HeardAt, v.MadeAfter = st, at, madeAfter
 	v.Severed, v.Failure = false, ""
 	if stream {
 		v.LostAt = time.Time{}
@@ -280,7 +287,7 @@ func (f *Fleet) Record(cluster types.NamespacedName, name string, sentAt time.Ti
 	late := l != nil && l.view.Status != nil && l.view.Status.BootID != st.BootID && sentAt.Before(l.view.BootHeardAt)
 	f.mu.Unlock()
 	if l != nil && !late {
-		f.hear(l, st, f.now(), false)
+		f.hear(l, st, sentAt, false)
 	}
 }
 

@@ -99,12 +99,15 @@ type View struct {
 	Status *instance.Status
 	// HeardAt is when Status had arrived: it was made no later than that.
 	HeardAt time.Time
+	// MadeAfter is a moment after which Status was made, on the operator's clock:
+	// when it was asked for, or a little before it arrived on the stream.
+	MadeAfter time.Time
 	// BootHeardAt is when the first status of Status.BootID arrived.
 	BootHeardAt time.Time
 	// LastBoot is the last status of the process before Status.BootID; nil when
 	// none was heard.
-	LastBoot        *instance.Status
-	LastBootHeardAt time.Time // when that arrived
+	LastBoot          *instance.Status
+	LastBootMadeAfter time.Time
 	// TryingSince is when the operator began to talk to the instance at its
 	// present address; zero when it has none.
 	TryingSince time.Time
@@ -139,8 +142,8 @@ type LinkDown struct {
 	HeardAt time.Time // when a status had last said so; zero when none has since the link was up
 }
 
-// noteLink takes in what a status says of the link to the primary.
-func (v *View) noteLink(st *instance.Status, at time.Time) {
+// NoteLink takes in what a status says of the link to the primary.
+func (v *View) NoteLink(st *instance.Status, at time.Time) {
 	switch u := st.Upstream; {
 	case u == nil || u.State == instance.LinkNone:
 		// No link is wanted any more. What became of the last one stays known.

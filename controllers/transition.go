@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,42 +37,55 @@ func Elected(c *v1alpha1.LockstepCluster, step Step, obs Observation, now time.T
 		Target:            step.Target,
 		StartedAt:         metav1.NewMicroTime(step.Since),
 	}
-	f.FromOffset, f.FromOffsetLimit = s.producedBy(s.primary.View)
+	f.FromOffset, f.FromOffsetLimit = produced(s.primary.View, st.PrimaryBootID, uint64(st.Epoch), now.Add(s.leaseBound()))
 	if probe := s.primary.View.Probe.At; probe.After(step.Since) {
 		f.Steps.ConfirmedMillis = millisSince(step.Since, probe)
 	}
 	f.Steps.ElectedMillis = millisSince(step.Since, now)
+	carryLoss(st.Failover, f)
 	st.Epoch, st.Failover = int64(step.Epoch), f
 	st.Primary, st.PrimaryInstanceID, st.PrimaryBootID = "", "", ""
 	return next
+}
+
+// carryLoss takes over what was lost by a change that did not come to an end: the
+// primary that it had committed is now itself replaced, and nobody else will report
+// it.
+func carryLoss(unfinished, f *v1alpha1.FailoverProgress) {
+	if unfinished == nil || unfinished.From == "" {
+		return
+	}
+	lost, _ := bytesLost(unfinished)
+	f.LostBefore, f.LostBeforeUnknown = lost, lost == nil
 }
 
 // burst is by how much a primary may have written faster than on average while
 // nobody was watching.
 const burst = 2
 
-// producedBy is how far the primary is known to have come, and how far it can have
-// come before it ended or its lease does. Both are nil when not known.
-func (s situation) producedBy(v View) (known, limit *int64) {
-	known = knownOffset(v, s.status.PrimaryBootID)
-	last, heardAt, until := v.Status, v.HeardAt, s.now.Add(s.leaseBound())
+// produced is how far a process is known to have come as the primary of an epoch, and
+// how far it can have come by the moment after which it took no more writes. Both
+// are nil when not known.
+func produced(v View, bootID string, epoch uint64, stopped time.Time) (known, limit *int64) {
+	known = knownOffset(v, bootID)
+	last, madeAfter := v.Status, v.MadeAfter
 	switch {
 	case known == nil:
 		return nil, nil
-	case last.BootID != s.status.PrimaryBootID:
+	case last.BootID != bootID:
 		// Another process has taken its place, and it ended before that.
-		last, heardAt, until = v.LastBoot, v.LastBootHeardAt, v.BootHeardAt
+		last, madeAfter, stopped = v.LastBoot, v.LastBootMadeAfter, v.BootHeardAt
 	case v.Severed:
-		until = v.LostAt
+		stopped = v.LostAt
 	}
-	if last.Writes == instance.WritesFenced {
+	if last.Role == instance.RolePrimary && last.RoleEpoch == epoch && last.Writes == instance.WritesFenced {
 		return known, known // it wrote nothing after that
 	}
 	rate := last.Window.WriteBytesPerSecond
 	if rate == nil {
 		return known, nil
 	}
-	most := *known + int64(burst**rate*max(0, until.Sub(heardAt).Seconds()))
+	most := *known + int64(math.Ceil(burst**rate*max(0, stopped.Sub(madeAfter).Seconds())))
 	return known, &most
 }
 
@@ -90,9 +104,14 @@ func Committed(c *v1alpha1.LockstepCluster, step Step, obs Observation, fenced, 
 	f := st.Failover
 	f.Phase = v1alpha1.FailoverPromoting
 	f.Candidate, f.CandidateInstanceID, f.CandidateOffset = choice.Name, choice.InstanceID, &offset
-	if end := endOfFenced(obs, f); end != nil {
-		f.FromOffset, f.FromOffsetLimit = end, end
+	// How far the old primary came is reckoned anew: by now its lease has ended,
+	// however long that took. An operator that has not heard it does not know.
+	old, _ := obs.Member(f.From)
+	known, limit := produced(old.View, f.FromBootID, uint64(f.FromEpoch), now)
+	if known != nil {
+		f.FromOffset = known
 	}
+	f.FromOffsetLimit = limit
 	if !choice.Standing.Eligible() {
 		f.FromOffsetLimit = nil // offsets of another history say nothing
 	}
@@ -102,16 +121,6 @@ func Committed(c *v1alpha1.LockstepCluster, step Step, obs Observation, fenced, 
 	f.Steps.LeaseEndedMillis = millisSince(f.StartedAt.Time, now)
 	f.Steps.CommittedMillis = f.Steps.LeaseEndedMillis
 	return next
-}
-
-// endOfFenced is the last offset of an old primary that has been fenced alive; nil
-// when it was not.
-func endOfFenced(obs Observation, f *v1alpha1.FailoverProgress) *int64 {
-	m, ok := obs.Member(f.From)
-	if !ok || !fencedAt(m, uint64(f.Epoch)) || m.View.Status.BootID != f.FromBootID {
-		return nil
-	}
-	return m.View.Status.Offset
 }
 
 // Completed is the cluster after its primary has taken the role on: with the
@@ -144,22 +153,30 @@ func Completed(c *v1alpha1.LockstepCluster, obs Observation, promoted, routed, n
 	return next
 }
 
-// bytesLost is an upper bound of what the old primary had and the new one has not.
+// bytesLost is an upper bound of what the old primary had and the new one has not,
+// and how it was obtained; nil when there is none.
 func bytesLost(f *v1alpha1.FailoverProgress) (*int64, string) {
 	switch {
 	case f.From == "":
 		return nil, "there was no primary before"
+	case f.LostBeforeUnknown:
+		return nil, "a change of primary that was under way before did not come to an end, and what it lost is not known"
 	case f.FromOffset == nil:
 		return nil, fmt.Sprintf("the operator did not know how far %s had come", f.From)
 	case f.FromOffsetLimit == nil:
 		return nil, fmt.Sprintf("%s was last heard at byte %d; how much it wrote after that is not known", f.From, *f.FromOffset)
 	}
 	lost := max(0, *f.FromOffsetLimit-*f.CandidateOffset)
-	if *f.FromOffsetLimit == *f.FromOffset {
-		return &lost, fmt.Sprintf("%s had ended its writes at byte %d; %s took over at byte %d", f.From, *f.FromOffset, f.Candidate, *f.CandidateOffset)
+	words := fmt.Sprintf("%s had ended its writes at byte %d", f.From, *f.FromOffset)
+	if *f.FromOffsetLimit != *f.FromOffset {
+		words = fmt.Sprintf("%s was last heard at byte %d and can have reached %d at twice its write rate", f.From, *f.FromOffset, *f.FromOffsetLimit)
 	}
-	return &lost, fmt.Sprintf("%s was last heard at byte %d and can have reached %d at twice its write rate; %s took over at byte %d",
-		f.From, *f.FromOffset, *f.FromOffsetLimit, f.Candidate, *f.CandidateOffset)
+	words += fmt.Sprintf("; %s took over at byte %d", f.Candidate, *f.CandidateOffset)
+	if f.LostBefore != nil {
+		lost += *f.LostBefore
+		words += fmt.Sprintf("; a change of primary that did not come to an end lost %d before", *f.LostBefore)
+	}
+	return &lost, words
 }
 
 func millisSince(start, end time.Time) *int64 {

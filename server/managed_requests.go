@@ -93,6 +93,11 @@ func (s *Server) fence(r instance.FenceRequest) *instance.Error {
 
 func (s *Server) promote(r instance.PromoteRequest) *instance.Error {
 	m := &s.managed
+	if r.BootID != "" && r.BootID != s.runID {
+		// The one that was chosen has ended, perhaps while the request was under
+		// way. What this process holds may be less.
+		return &instance.Error{Code: instance.CodeConflict, Message: "another process of this instance was chosen, and it has ended; this one is " + s.runID}
+	}
 	if err := s.notReadyToLead(); err != nil && m.machine.RoleEpoch() != r.Epoch {
 		return err
 	}

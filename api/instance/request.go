@@ -37,12 +37,14 @@ type PromoteRequest struct {
 	// LeaseMillis is how long the primary may take writes after it was last
 	// heard (100 to 60,000).
 	LeaseMillis int64 `json:"leaseMillis"`
-	// BootID and StatusSeq name a status of this instance, such as the answer
-	// to fencing it, from whose making a first lease counts, as in
-	// LeaseRequest. Without them a promotion grants no time: in a cluster of
-	// more than one, writes begin with the first renewal or with the
-	// acknowledgements of a majority.
-	BootID    string `json:"bootID,omitempty"`
+	// BootID is the process that was chosen, for the data that it held. When
+	// another one has taken its place, perhaps with less data, the request is
+	// refused (CodeConflict). Empty: whichever process this reaches.
+	BootID string `json:"bootID,omitempty"`
+	// StatusSeq names a status of that process, such as the answer to fencing
+	// it, from whose making a first lease counts, as in LeaseRequest. Without
+	// it a promotion grants no time: in a cluster of more than one, writes
+	// begin with the first renewal or with the acknowledgements of a majority.
 	StatusSeq uint64 `json:"statusSeq,omitempty"`
 }
 

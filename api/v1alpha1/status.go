@@ -257,6 +257,13 @@ type FailoverProgress struct {
 	// when its write rate was not known.
 	// +optional
 	FromOffsetLimit *int64 `json:"fromOffsetLimit,omitempty"`
+	// lostBefore is an upper bound of what was lost by changes of primary that were
+	// under way when this one began, in bytes. Absent when there was none.
+	// +optional
+	LostBefore *int64 `json:"lostBefore,omitempty"`
+	// lostBeforeUnknown: something was lost by them, and no bound is known.
+	// +optional
+	LostBeforeUnknown bool `json:"lostBeforeUnknown,omitempty"`
 	// fromEpoch is the epoch in which the old primary was committed.
 	// +optional
 	FromEpoch int64 `json:"fromEpoch,omitempty"`

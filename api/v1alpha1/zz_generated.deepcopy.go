@@ -55,6 +55,11 @@ func (in *FailoverProgress) DeepCopyInto(out *FailoverProgress) {
 		*out = new(int64)
 		**out = **in
 	}
+	if in.LostBefore != nil {
+		in, out := &in.LostBefore, &out.LostBefore
+		*out = new(int64)
+		**out = **in
+	}
 	if in.CandidateOffset != nil {
 		in, out := &in.CandidateOffset, &out.CandidateOffset
 		*out = new(int64)
