@@ -40,6 +40,7 @@ type feed struct {
 	body      [][]byte // the snapshot straight from the cut
 	bodyBytes int64
 	bodyDone  bool
+	large     int       // bytes of the body's buffers for large values
 	file      *os.File  // the snapshot from the disk
 	snapshot  *snapshot // the one that is being made for it
 	fileLeft  int64
@@ -306,6 +307,8 @@ func (s *Server) sendFile(f *feed) (n int, errno syscall.Errno) {
 
 // snapshotSent is called when the last byte of the snapshot is in the socket.
 func (s *Server) snapshotSent(f *feed) {
+	s.dropped += f.large
+	f.large = 0
 	if f.rdbOnly {
 		s.dropFeed(f, "it has the snapshot, which is all it asked for")
 		return

@@ -30,6 +30,7 @@ type snapshot struct {
 	sum    uint64      // diskless: the checksum so far
 	offset int64       // of the stream at the cut
 
+	large   int // bytes of buffers for large values; the others are too small to matter
 	buf     []byte
 	db      int // the database that the bytes in buf are in; -1 before the first
 	scratch []byte
@@ -106,6 +107,9 @@ func (sn *snapshot) handOn() {
 	}
 	p := sn.buf
 	sn.buf = make([]byte, 0, snapshotChunk+4096)
+	if cap(p) > 2*snapshotChunk {
+		sn.large += cap(p)
+	}
 	if sn.file != nil {
 		sn.file.write(p)
 		return
@@ -114,6 +118,7 @@ func (sn *snapshot) handOn() {
 	for _, f := range sn.feeds {
 		f.body = append(f.body, p)
 		f.bodyBytes += int64(len(p))
+		f.large = sn.large
 	}
 }
 
@@ -199,6 +204,7 @@ func (sn *snapshot) end(err error) {
 		return // aborted meanwhile
 	}
 	s.repl.snapshot = nil
+	s.dropped += sn.large
 	sn.timer.stop()
 	s.noteSnapshot(sn, err)
 	if sn.forRepl || len(s.repl.feeds) > 0 {

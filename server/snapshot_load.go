@@ -209,6 +209,7 @@ func (l *load) end(notes replNotes, err error) {
 		return // cancelled, and somebody else has taken over
 	}
 	s.repl.load = nil
+	s.dropped += int(l.consumed) // at least: the batches were as large as what they were read from
 	if l.err != nil {
 		err = l.err
 	}

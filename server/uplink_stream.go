@@ -136,6 +136,7 @@ func (u *uplink) apply() {
 		u.took(name, n)
 	}
 	if u.start == len(u.raw) && cap(u.raw) > 4*streamChunk {
+		s.dropped += cap(u.raw)
 		u.raw, u.start = nil, 0 // a large value has passed; its buffer may go
 	}
 	u.ackSoon()
