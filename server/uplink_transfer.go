@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -153,6 +154,9 @@ func (u *uplink) checked(sync fullSync, tail divergentTail, file *os.File, err e
 	wanted := !u.closed && u.sync.file == sync.file
 	if err == nil && wanted {
 		s.abortSnapshot() // a save that ended later would take the name back
+		if tail.name == "" {
+			s.keepDivergedSnapshot(sync.peer)
+		}
 		if err = os.Rename(sync.file.temp, sync.file.path); err == nil {
 			s.replaceData(u, sync, tail, file)
 			return
@@ -270,6 +274,35 @@ func (s *Server) divergentTail(peer *replication.Lineage) divergentTail {
 		return divergentTail{}
 	}
 	return divergentTail{name: fmt.Sprintf("diverged-%s-%d-%d.resp", r.history.ID, from, through), bytes: p}
+}
+
+// keepDivergedSnapshot gives the snapshot that is about to be replaced a second name,
+// if it is all that is left of a divergent tail: a server that was restarted has the
+// effects of what it had written alone, but not the bytes. Only the newest is kept,
+// since each is as large as the data set.
+func (s *Server) keepDivergedSnapshot(peer *replication.Lineage) {
+	r := &s.repl
+	if !s.config.Managed || peer == nil || !r.resumable || r.log == nil {
+		return
+	}
+	shared, known := peer.SharedThrough(r.history.ID, r.offset())
+	if !known || r.offset() <= shared || r.log.First() <= shared+1 {
+		return
+	}
+	older, _ := filepath.Glob(filepath.Join(s.dataDir(), "diverged-*.rdb")) // fails only for a wrong pattern
+	for _, name := range older {
+		_ = os.Remove(name) // best effort: it costs space only
+	}
+	name := fmt.Sprintf("diverged-%s-%d-%d.rdb", r.history.ID, shared+1, r.offset())
+	switch err := os.Link(s.snapshotPath(), filepath.Join(s.dataDir(), name)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return // there never was one
+	case err != nil:
+		s.log.Warningf("The snapshot with %d bytes that the new primary has not can not be kept: %v", r.offset()-shared, err)
+	default:
+		r.managed.tail = savedTail{name, r.offset() - shared}
+		s.log.Warningf("Kept the snapshot with %d bytes that the new primary has not, as %s", r.offset()-shared, name)
+	}
 }
 
 // save writes the tail durably into dir.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -163,5 +164,33 @@ func TestAnInstanceWithoutARoleIsNoMasterInHello(t *testing.T) {
 		if reply := fmt.Sprint(m.Client(t).Do("HELLO")); !strings.Contains(reply, "role "+step.role) {
 			t.Errorf("%s: %s", step.name, reply)
 		}
+	}
+}
+
+// TestADivergentTailSurvivesARestart: the bytes were lost with the process, and the
+// snapshot that had their effects was replaced by the new primary's without a word.
+func TestADivergentTailSurvivesARestart(t *testing.T) {
+	c := newCluster(t, longLease)
+	dir := t.TempDir()
+	old, next := c.startProcess("demo-1", "--dir", dir), c.start("demo-2")
+	old.promote(1, 1)
+	next.follow(1, old)
+	next.connected()
+	old.Client(t).Must("OK", "SET", "shared", "1")
+	next.caughtUp(old)
+	next.fence(2)
+	next.promote(2, 1)
+	old.Client(t).Must("OK", "SET", "lost", "2")
+	old.Stop(t)
+
+	old = c.startProcess("demo-1", "--dir", dir)
+	next.Client(t).Must("OK", "SET", "other", "3")
+	old.follow(2, next)
+	old.connected()
+	old.Client(t).Must("<nil>", "GET", "lost")
+	tail := old.until("the tail is told", func(st *instance.Status) bool { return st.SavedTail != nil }).SavedTail
+	content, err := os.ReadFile(filepath.Join(dir, tail.File))
+	if err != nil || !strings.Contains(string(content), "lost") || tail.Bytes <= 0 {
+		t.Errorf("tail %+v: %q, %v", tail, content, err)
 	}
 }
