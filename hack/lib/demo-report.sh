@@ -111,6 +111,8 @@ print_usage() {
 		redis=${redis/kubectl/$kubectl}
 		;;
 	esac
+	local with=''
+	[[ $CLUSTER == local ]] || with=" CLUSTER=$CLUSTER"
 	cat <<-TEXT
 
 		The cluster is left running.
@@ -119,7 +121,7 @@ print_usage() {
 		  $kubectl --namespace $NAMESPACE describe lsc $NAME
 		  $redis -h $SERVICE
 
-		Again:      make demo$([[ $CLUSTER == local ]] || echo " CLUSTER=$CLUSTER")
-		Remove it:  make demo-down$([[ $CLUSTER == local ]] || echo " CLUSTER=$CLUSTER")
+		Again:      make demo$with$([[ $CLUSTER != current || -z ${IMAGE:-} ]] || echo " IMAGE=$IMAGE")
+		Remove it:  make demo-down$with
 	TEXT
 }
