@@ -147,6 +147,10 @@ func (s situation) plannedMove() (move, bool) {
 	case pod.Outdated && s.onlyPrimaryOutdated():
 		return move{s.bestTarget(), v1alpha1.FailoverRollingUpdate}, true
 	}
+	if s.primary.Pod.State == PodMissing {
+		// Deleted by force: its server stops in order, and may be heard till then.
+		return move{reason: v1alpha1.FailoverPodDeleted}, false
+	}
 	return move{reason: v1alpha1.FailoverSwitchover}, false
 }
 
