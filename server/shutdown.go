@@ -68,6 +68,10 @@ func (s *Server) finishShutdown() error {
 	st := s.stopping
 	s.abortSnapshot()
 	save := st.save || !st.noSave && (len(s.config.Save) > 0 || s.config.Managed)
+	if save && s.repl.incomplete {
+		s.log.Warningf("Not saving before exiting: %v", errIncomplete)
+		save = false // waiting would not make it whole
+	}
 	if save && !s.loading {
 		s.log.Noticef("Saving the final RDB snapshot before exiting.")
 		if err := s.saving.foreground(s); err != nil {

@@ -269,6 +269,25 @@ func TestBadSnapshotKeepsTheOldData(t *testing.T) {
 	}
 }
 
+// TestAReplicaWithHalfADataSetStops: it must not save what it has, and refused to
+// stop without having saved.
+func TestAReplicaWithHalfADataSetStops(t *testing.T) {
+	p := listenPrimary(t)
+	i := startReplica(t, p, "--save", "900 1")
+	l, _ := p.accept()
+	l.feed(historyA, 0, snapshotWith("k=1", "k=2")) // only loading finds out that a key occurs twice
+	servertest.Until(t, "the load has failed", func() error {
+		if !strings.Contains(i.Log(), "Failed trying to load") {
+			return errors.New(i.Log())
+		}
+		return nil
+	})
+	i.Stop(t)
+	if !strings.Contains(i.Log(), "Not saving before exiting") {
+		t.Errorf("the log is silent about it:\n%s", i.Log())
+	}
+}
+
 func TestStaleReplicaAnswersAsConfigured(t *testing.T) {
 	p := listenPrimary(t)
 	i := startReplica(t, p, "--replica-serve-stale-data", "no")
