@@ -1,9 +1,15 @@
 package controllers
 
+import "time"
+
 // The order of a rolling update: replicas first, one at a time and each back in
 // step before the next; then the primary hands over; then its pod is replaced as
 // that of any replica. Whatever is not ready is a reason to wait, except that a
 // pod which is itself not ready can only gain from being replaced.
+
+// listenFirst is for how long an instance must have been listened to before it counts
+// as not ready: an operator that has just started hears nobody.
+const listenFirst = 10 * time.Second
 
 // nextOutdated is the next pod to replace; nil while there is none, or while
 // something has to come back first.
@@ -25,7 +31,7 @@ func (s situation) nextOutdated() *PodDeletion {
 	}
 	for _, m := range outdated {
 		// It may be the very thing that the update repairs.
-		if m.Name != s.status.Primary && !s.ready(m) {
+		if m.Name != s.status.Primary && !s.ready(m) && s.acting() && s.listenedTo(m) {
 			return &PodDeletion{m.Name, m.Pod.UID, DeleteOutdated}
 		}
 	}
@@ -38,6 +44,10 @@ func (s situation) nextOutdated() *PodDeletion {
 		}
 	}
 	return nil
+}
+
+func (s situation) listenedTo(m Member) bool {
+	return m.Pod.IP == "" || s.now.Sub(m.View.TryingSince) >= listenFirst
 }
 
 // outdatedWithoutPrimary replaces a pod of a cluster that has never come to life:
