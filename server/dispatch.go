@@ -181,6 +181,7 @@ func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before 
 		s.wrote = append(s.wrote, c)
 	}
 	if call != &s.call1 {
+		s.boundOutput(c)
 		return // EXEC decides about the reply of the whole
 	}
 	s.settleReply(c, before)
@@ -206,6 +207,17 @@ func (s *Server) settleReply(c *conn, before int) {
 		if len(c.out.Buf)-c.sent > outputCheck {
 			s.checkOutputLimit(c)
 		}
+	}
+}
+
+// boundOutput keeps the reply of a transaction under way below the client's limit. One
+// that has passed it is going to be closed; the transaction goes on, without replies.
+func (s *Server) boundOutput(c *conn) {
+	if c.waiting() > outputCheck {
+		s.checkOutputLimit(c)
+	}
+	if c.has(flagCloseNow) {
+		c.out.Buf, c.sent = c.out.Buf[:0], 0
 	}
 }
 

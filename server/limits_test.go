@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,6 +47,33 @@ func TestATransactionIsBounded(t *testing.T) {
 		}
 	}
 	t.Error("3 MB are queued, the limit is 1 MB")
+}
+
+// TestATransactionsReplyIsBounded: the output limit was looked at behind EXEC only,
+// when the memory had been taken.
+func TestATransactionsReplyIsBounded(t *testing.T) {
+	i := servertest.StartProcess(t, "--client-output-buffer-limit", "normal 1mb 0 0")
+	c := i.Client(t)
+	c.Must("OK", "SET", "large", strings.Repeat("x", 600<<10))
+	c.Must("OK", "MULTI")
+	for range 500 { // 300 MB
+		c.Must("QUEUED", "GET", "large")
+	}
+	c.Must("QUEUED", "SET", "last", "executed")
+	c.Send("EXEC")
+	if told := c.AwaitClose(); len(told) > 0 {
+		t.Errorf("the client was sent %d bytes", len(told))
+	}
+	i.Client(t).Must("executed", "GET", "last")
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var peak int // kB
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscanf(rest, "%d kB", &peak); err != nil || peak > 150<<10 {
+		t.Errorf("it took %d kB at its peak (%v)", peak, err)
+	}
 }
 
 func TestManyConnections(t *testing.T) {
@@ -178,5 +206,18 @@ func TestABufferThatNeverRunsEmptyDoesNotGrow(t *testing.T) {
 	memory, _, _ := strings.Cut(rest, " ")
 	if n, err := strconv.Atoi(memory); err != nil || n > 100<<20 {
 		t.Errorf("after %d MB the connection occupies %s bytes", total/10, memory)
+	}
+}
+
+func TestAnEndlessRequestIsCutOff(t *testing.T) {
+	i := servertest.Start(t, "--client-query-buffer-limit", "1mb")
+	admin, c := i.Client(t), i.Client(t)
+	go func() {
+		_ = c.Conn().SetWriteDeadline(time.Now().Add(servertest.Deadline))
+		_, _ = c.Conn().Write([]byte("*2\r\n$4\r\nECHO\r\n$100000000\r\n" + strings.Repeat("x", 4<<20))) // ends when the server hangs up
+	}()
+	c.AwaitClose()
+	if n := admin.Info("stats")["client_query_buffer_limit_disconnections"]; n != "1" {
+		t.Errorf("client_query_buffer_limit_disconnections is %s", n)
 	}
 }
