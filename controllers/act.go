@@ -245,6 +245,7 @@ func (p *pass) handover(ctx context.Context, step Step) error {
 	})
 	if err == nil {
 		p.memory.handover = nil
+		p.memory.yielded = &PlannedMove{Epoch: step.Epoch, Target: step.Target, Reason: step.Reason, Since: step.Since}
 		return nil
 	}
 	failed := &FailedHandover{At: p.Now(), Target: step.Target, Failures: 1, Err: err}

@@ -153,14 +153,17 @@ func (s situation) judgeHeard(st *instance.Status) Step {
 	case st.RoleEpoch < s.epoch:
 		return Step{Kind: StepPromote, Epoch: s.epoch}
 	case st.Writes == instance.WritesFenced:
-		// It has handed over, and the operator that had asked for it did not come
-		// to the end. There is no way back in this epoch.
+		// It has handed over. There is no way back in this epoch, also when it was
+		// another operator that had asked for it.
+		if y := s.obs.Yielded; y != nil && y.Epoch == s.epoch {
+			return s.elect(y.Reason, y.Target, y.Since)
+		}
 		move, _ := s.plannedMove()
-		return s.elect(move.reason, move.target, s.now)
+		return s.elect(move.Reason, move.Target, s.now)
 	case s.status.Failover != nil || s.status.ReplicationID != st.History.ReplicationID:
 		return Step{Kind: StepComplete, Epoch: s.epoch}
 	}
-	if move, wanted := s.plannedMove(); wanted && move.target != "" {
+	if move, wanted := s.plannedMove(); wanted && move.Target != "" {
 		return s.handover(move)
 	}
 	if stall >= s.silence {

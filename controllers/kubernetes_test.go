@@ -255,6 +255,7 @@ func (s *scene) kubelet(ctx context.Context) {
 }
 
 func (s *scene) reportRunning(ctx context.Context, pod *corev1.Pod, f *fakeInstance, container string) {
+	before := pod.DeepCopy()
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.PodIP = f.ip
 	pod.Status.PodIPs = []corev1.PodIP{{IP: f.ip}}
@@ -262,7 +263,8 @@ func (s *scene) reportRunning(ctx context.Context, pod *corev1.Pod, f *fakeInsta
 		Name: desired.ContainerName, ContainerID: "fake://" + pod.Name + "-" + container,
 		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
 	}}
-	if err := s.client.Status().Update(ctx, pod); err != nil && ctx.Err() == nil {
+	// A patch does not mind that somebody has changed the pod's labels meanwhile.
+	if err := s.client.Status().Patch(ctx, pod, client.MergeFrom(before)); err != nil && ctx.Err() == nil {
 		s.t.Logf("kubelet: %v", err)
 	}
 }

@@ -62,8 +62,10 @@ type stubConnector struct{ stub *leaseStub }
 func (c stubConnector) Instance(context.Context, types.NamespacedName, string) (Instance, error) {
 	return c.stub, nil
 }
-func (c stubConnector) DialClientPort(context.Context, string) error { return errors.New("not dialled") }
-func (c stubConnector) Forget(types.NamespacedName)                  {}
+func (c stubConnector) DialClientPort(context.Context, string) error {
+	return errors.New("not dialled")
+}
+func (c stubConnector) Forget(types.NamespacedName) {}
 
 // keeping runs a fleet and a lease keeper with a stub in a bubble of fake time.
 func keeping(t *testing.T, test func(t *testing.T, k *LeaseKeeper, stub *leaseStub, leadership *Leadership)) {

@@ -122,36 +122,33 @@ func (s situation) surplusPod() string {
 	return ""
 }
 
-// move is a planned change of primary.
-type move struct {
-	target string // empty while nobody can take over
-	reason v1alpha1.FailoverReason
-}
-
 // plannedMove says whether the primary should move although it is well.
-func (s situation) plannedMove() (move, bool) {
+func (s situation) plannedMove() (PlannedMove, bool) {
+	move := func(target string, reason v1alpha1.FailoverReason) PlannedMove {
+		return PlannedMove{Epoch: s.epoch, Target: target, Reason: reason, Since: s.now}
+	}
 	switch pod := s.primary.Pod; {
 	case pod.Deleting && pod.NodeCordoned:
-		return move{s.bestTarget(), v1alpha1.FailoverNodeDrain}, true
+		return move(s.bestTarget(), v1alpha1.FailoverNodeDrain), true
 	case pod.Deleting:
-		return move{s.bestTarget(), v1alpha1.FailoverPodDeleted}, true
+		return move(s.bestTarget(), v1alpha1.FailoverPodDeleted), true
 	case s.switchoverTarget() != "" && s.switchoverTarget() != s.status.Primary:
 		m, _ := s.obs.Member(s.switchoverTarget())
 		target := ""
 		if s.canTakeOver(m) {
 			target = m.Name
 		}
-		return move{target, v1alpha1.FailoverSwitchover}, true
+		return move(target, v1alpha1.FailoverSwitchover), true
 	case !s.primary.Wanted:
-		return move{s.bestTarget(), v1alpha1.FailoverScaleDown}, true
+		return move(s.bestTarget(), v1alpha1.FailoverScaleDown), true
 	case pod.Outdated && s.onlyPrimaryOutdated():
-		return move{s.bestTarget(), v1alpha1.FailoverRollingUpdate}, true
+		return move(s.bestTarget(), v1alpha1.FailoverRollingUpdate), true
 	}
 	if s.primary.Pod.State == PodMissing {
 		// Deleted by force: its server stops in order, and may be heard till then.
-		return move{reason: v1alpha1.FailoverPodDeleted}, false
+		return move("", v1alpha1.FailoverPodDeleted), false
 	}
-	return move{reason: v1alpha1.FailoverSwitchover}, false
+	return move("", v1alpha1.FailoverSwitchover), false
 }
 
 // bestTarget is the replica that needs the least to be complete.
@@ -180,11 +177,11 @@ func (s situation) canTakeOver(m Member) bool {
 }
 
 // handover asks the primary to hand over, unless that has just failed.
-func (s situation) handover(m move) Step {
-	if f := s.obs.Handover; f != nil && f.Target == m.target && s.now.Sub(f.At) < handoverRetry {
+func (s situation) handover(m PlannedMove) Step {
+	if f := s.obs.Handover; f != nil && f.Target == m.Target && s.now.Sub(f.At) < handoverRetry {
 		return Step{Kind: StepNone, Why: WhyActing, Until: f.At.Add(handoverRetry)}
 	}
-	return Step{Kind: StepHandover, Epoch: s.epoch, Reason: m.reason, Target: m.target, Since: s.now}
+	return Step{Kind: StepHandover, Epoch: s.epoch, Reason: m.Reason, Target: m.Target, Since: m.Since}
 }
 
 func (s situation) switchoverTarget() string {

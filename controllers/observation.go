@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/api/instance"
+	"github.com/lockstep-db/lockstep/api/v1alpha1"
 )
 
 // Observation is everything that one decision may look at besides the cluster's
@@ -17,6 +18,17 @@ type Observation struct {
 	// Handover is the last planned move that came to nothing; nil when there was
 	// none in the present epoch.
 	Handover *FailedHandover
+	// Yielded is the planned move for which the primary has handed over; nil when
+	// this operator has not asked for one in the present epoch.
+	Yielded *PlannedMove
+}
+
+// PlannedMove is a change of primary that somebody has asked for.
+type PlannedMove struct {
+	Epoch  uint64 // of the primary that hands over
+	Target string // empty while nobody can take over
+	Reason v1alpha1.FailoverReason
+	Since  time.Time // when it began
 }
 
 // Self is what the operator knows of itself.

@@ -78,6 +78,7 @@ type memory struct {
 	// A cache may be behind it.
 	written  *v1alpha1.LockstepCluster
 	handover *FailedHandover
+	yielded  *PlannedMove
 	times    stepTimes
 	applied  map[string]appliedObject
 	certsDue time.Time
@@ -296,7 +297,7 @@ func (p *pass) look(ctx context.Context) error {
 	if p.obs, p.objects, err = p.observe(ctx, p.c); err != nil {
 		return err
 	}
-	p.obs.Handover = p.memory.handover
+	p.obs.Handover, p.obs.Yielded = p.memory.handover, p.memory.yielded
 	p.decision = Decide(p.c, p.obs, p.Now())
 	if p.decision.Lease == nil {
 		p.Leases.Revoke(p.key)

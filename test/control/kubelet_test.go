@@ -216,6 +216,7 @@ func (k *kubelet) report(ctx context.Context, pod *corev1.Pod, p *process, runni
 	if err := k.client.Get(ctx, client.ObjectKeyFromObject(pod), fresh); err != nil || fresh.UID != pod.UID {
 		return
 	}
+	before := fresh.DeepCopy()
 	fresh.Status.Phase = corev1.PodRunning
 	fresh.Status.PodIP, fresh.Status.PodIPs = p.ip, []corev1.PodIP{{IP: p.ip}}
 	id := fmt.Sprintf("played://%s-%d", pod.UID, p.starts)
@@ -224,7 +225,7 @@ func (k *kubelet) report(ctx context.Context, pod *corev1.Pod, p *process, runni
 		state = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ContainerID: id, ExitCode: 137}}
 	}
 	fresh.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: desired.ContainerName, ContainerID: id, State: state}}
-	if err := k.client.Status().Update(ctx, fresh); err != nil && ctx.Err() == nil {
+	if err := k.client.Status().Patch(ctx, fresh, client.MergeFrom(before)); err != nil && ctx.Err() == nil {
 		k.t.Logf("kubelet: report %s: %v", pod.Name, err)
 	}
 }
