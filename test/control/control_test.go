@@ -343,7 +343,9 @@ func TestSwitchover(t *testing.T) {
 	if err := stage.client.Patch(t.Context(), patched, client.MergeFrom(o)); err != nil {
 		t.Fatal(err)
 	}
-	c.eventually("demo-3 is the primary", func(o *v1alpha1.LockstepCluster) bool { return o.Status.Primary == "demo-3" && o.Status.Failover == nil })
+	c.eventually("demo-3 is the primary", func(o *v1alpha1.LockstepCluster) bool {
+		return o.Status.Primary == "demo-3" && o.Status.Failover == nil
+	})
 	c.write("after", "2")
 	o = c.ready()
 	t.Log(show(o.Status.LastFailover))
