@@ -70,6 +70,9 @@ func Config(c *v1alpha1.LockstepCluster) string {
 			line("maxmemory", limit)
 		}
 	}
+	if limit := clientOutputLimit(c); limit > 0 {
+		line("client-output-buffer-limit", fmt.Sprintf("normal %d 0 0", limit))
+	}
 	if len(c.Spec.Config) > 0 {
 		b.WriteString("# From spec.config.\n")
 	}
@@ -98,4 +101,16 @@ func maxmemory(c *v1alpha1.LockstepCluster) int64 {
 	// A limit that the backlog alone fills is a mistake, but one that must not
 	// turn into "no limit".
 	return max(rest*3/4, limit.Value()/8)
+}
+
+// clientOutputLimit is how many bytes of replies may wait for one client that does
+// not read them; 0, which means no limit, when the pod's memory has none.
+//
+// By default nothing bounds them, as in Redis, and one client that asks for large
+// values and does not read would end the instance with its container's memory. An
+// eighth of the limit is far above what a client that reads ever has waiting. A
+// limit for the same class in spec.config comes later in the file and wins.
+func clientOutputLimit(c *v1alpha1.LockstepCluster) int64 {
+	limit := c.Spec.Resources.Limits[corev1.ResourceMemory]
+	return max(limit.Value()/8, 0)
 }

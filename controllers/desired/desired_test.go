@@ -105,7 +105,12 @@ func TestTheConfigurationFile(t *testing.T) {
 			name:   "says where the server is and that it is managed",
 			change: func(*v1alpha1.LockstepClusterSpec) {},
 			want:   []string{"port 6379", "dir /data", "lockstep-managed yes", "lockstep-cluster default/demo", "repl-backlog-size 67108864"},
-			not:    []string{"maxmemory", "requirepass", "replicaof"},
+			not:    []string{"maxmemory", "requirepass", "replicaof", "client-output-buffer-limit"},
+		},
+		{
+			name:   "limits what waits for a client that does not read when the pod's memory is limited",
+			change: limitMemory("1Gi"),
+			want:   []string{"client-output-buffer-limit normal 134217728 0 0"},
 		},
 		{
 			name:   "limits the data when the pod's memory is limited",
