@@ -71,7 +71,7 @@ test-race: ## The race detector over everything that has more than one goroutine
 .PHONY: test-apiserver
 test-apiserver: ## The operator against a real kube-apiserver and etcd
 	KUBEBUILDER_ASSETS="$$(hack/cluster/cluster envtest-assets)" KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=120s \
-		go test ./controllers/... ./api/v1alpha1/... ./charts/...
+		go test ./controllers/... ./api/v1alpha1/... ./charts/... ./test/control/...
 
 .PHONY: test-e2e
 test-e2e: ## Faults on a real three-node Kubernetes, with a client that writes all the time
