@@ -300,7 +300,7 @@ func TestKilledPrimary(t *testing.T) {
 	old := c.ready().Status.Primary
 	c.write("before", "1")
 	c.mustHold("demo-2", "before", "1")
-	if err := c.kubelet.signal(old, syscall.SIGKILL, false); err != nil {
+	if err := c.kubelet.signal(old, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	gap := c.write("after", "2")
@@ -316,14 +316,14 @@ func TestFrozenPrimary(t *testing.T) {
 	c := newCluster(t, v1alpha1.LockstepClusterSpec{})
 	old := c.ready().Status.Primary
 	c.write("before", "1")
-	if err := c.kubelet.signal(old, syscall.SIGSTOP, false); err != nil {
+	if err := c.kubelet.signal(old, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	c.eventually("another primary", func(o *v1alpha1.LockstepCluster) bool {
 		return o.Status.Primary != "" && o.Status.Primary != old && o.Status.Failover == nil
 	})
 	gap := c.write("after", "2")
-	if err := c.kubelet.signal(old, syscall.SIGCONT, false); err != nil {
+	if err := c.kubelet.signal(old, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	if reply, err := command(c.kubelet.clientAddress(old), "SET stray 1"); err == nil && reply == "+OK" {

@@ -46,7 +46,6 @@ type process struct {
 	cancel  context.CancelFunc
 	cmd     *exec.Cmd
 	starts  int
-	stopped bool // the test does not want it to be started again
 }
 
 // run plays until the context ends.
@@ -117,7 +116,10 @@ func (k *kubelet) keep(ctx context.Context, pod *corev1.Pod, p *process) {
 		select {
 		case <-ended:
 			k.report(ctx, pod, p, false)
-			k.backOff(ctx, p)
+			select { // a crash-loop back-off
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
 		case <-ctx.Done():
 			_ = cmd.Process.Signal(syscall.SIGCONT) // it may have been frozen
 			_ = cmd.Process.Signal(syscall.SIGTERM)
@@ -127,23 +129,6 @@ func (k *kubelet) keep(ctx context.Context, pod *corev1.Pod, p *process) {
 				_ = cmd.Process.Kill()
 				<-ended
 			}
-		}
-	}
-}
-
-// backOff waits a moment, and for as long as the test wants the process down.
-func (k *kubelet) backOff(ctx context.Context, p *process) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
-		k.mu.Lock()
-		stopped := p.stopped
-		k.mu.Unlock()
-		if !stopped {
-			return
 		}
 	}
 }
@@ -230,29 +215,16 @@ func (k *kubelet) report(ctx context.Context, pod *corev1.Pod, p *process, runni
 	}
 }
 
-// signal sends a signal to the process of an instance. A killed one stays down when
-// stay is true.
-func (k *kubelet) signal(name string, sig syscall.Signal, stay bool) error {
+// signal sends a signal to the process of an instance.
+func (k *kubelet) signal(name string, sig syscall.Signal) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, p := range k.pods {
 		if p.name == name && p.cmd != nil {
-			p.stopped = stay
 			return p.cmd.Process.Signal(sig)
 		}
 	}
 	return errors.New("no process of that name")
-}
-
-// release lets a process start again that was kept down.
-func (k *kubelet) release(name string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, p := range k.pods {
-		if p.name == name {
-			p.stopped = false
-		}
-	}
 }
 
 // clientAddress is where an instance serves clients; empty when it has no pod.

@@ -217,21 +217,6 @@ func (s *server) lease(r instance.LeaseRequest) *instance.Error {
 	return refusal(s.machine.RenewLease(r.Epoch, r.BootID, r.StatusSeq, r.Members, millis(r.LeaseMillis)))
 }
 
-// handover is instantaneous here: the target either has everything or not.
-func (s *server) handover(r instance.HandoverRequest) *instance.Error {
-	if e := refusal(s.machine.Pause(r.Epoch)); e != nil {
-		return e
-	}
-	for _, l := range s.fedBy {
-		if l.replica.id == r.TargetInstanceID && l.replica.link == l && l.replica.offset() == s.offset() {
-			s.machine.Yield()
-			return nil
-		}
-	}
-	s.machine.Resume()
-	return &instance.Error{Code: instance.CodeHandoverTimeout, Message: "did not catch up"}
-}
-
 func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
 
 func (s *server) dropLink(l *link) {
