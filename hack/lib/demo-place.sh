@@ -3,8 +3,9 @@
 #   place_up        a cluster with the operator in it
 #   place_client    a place where redis-cli runs and reaches the cluster's services
 #   client COMMAND  runs a command there
-#   place_kill POD  ends the server's process in the pod at once; sets KILLED_AT
-#                   (microseconds since 1970) and KILLED_HOW
+#   place_kill POD  ends the server's process in the pod; sets KILLED_AT
+#                   (microseconds since 1970), KILLED_HOW, and KILLED_AT_ONCE to
+#                   "yes" when it took no write after that
 #   place_down      removes what place_up made
 
 # On the demonstration's namespace: the operator came with it, and goes with it.
@@ -93,6 +94,7 @@ place_kill() {
 	local uid node
 	uid=$(kube get pod "$1" --output 'jsonpath={.metadata.uid}')
 	node=$(kube get pod "$1" --output 'jsonpath={.spec.nodeName}')
+	KILLED_AT_ONCE=yes
 	if [[ $CLUSTER == local ]]; then
 		local process
 		process=$(local_process "$uid" lockstep-server) || fail "pod $1 has no process lockstep-server on this machine"
@@ -106,6 +108,7 @@ place_kill() {
 		# kill the first one of its own namespace anyhow.
 		say "a pod may not reach the node's processes here, so the primary's pod is deleted instead, without grace"
 		KILLED_HOW="pod $1 on node $node deleted without grace"
+		KILLED_AT_ONCE=no
 		KILLED_AT=${EPOCHREALTIME/[.,]/}
 		kube delete pod "$1" --grace-period 0 --force >/dev/null 2>&1
 	fi

@@ -75,25 +75,30 @@ loss() {
 	fi
 }
 
-# longest_gap prints the two ends of the longest time without an acknowledged
-# write that ends after the kill, in microseconds since 1970.
-longest_gap() {
-	awk -v killed="$KILLED_AT" '
-		$3 != "ok" { next }
-		last && $1 > killed && $1 - last > longest { longest = $1 - last; from = last; to = $1 }
-		{ last = $1 }
+# gap prints the two ends of the time without an acknowledged write, in
+# microseconds since 1970. A write that was begun after the kill was accepted by
+# somebody else. A pod that is deleted goes on for a moment, so there it is the
+# longest time between two acknowledgements that ends afterwards.
+gap() {
+	awk -v ended="$KILLED_AT" -v at_once="$KILLED_AT_ONCE" '
+		$3 == "ok" && $1 > ended && !found {
+			if (at_once == "yes" && tried > ended) { found = 1; from = last; to = $1 }
+			if (at_once != "yes" && last && $1 - last > longest) { longest = $1 - last; from = last; to = $1 }
+		}
+		$3 == "ok" { last = $1 }
+		{ tried = $1 }
 		END { print from, to }' "$work/writes"
 }
 
 gap_end() {
 	local from to
-	read -r from to < <(longest_gap)
+	read -r from to < <(gap)
 	echo $((to - KILLED_AT))
 }
 
 gap_length() {
 	local from to
-	read -r from to < <(longest_gap)
+	read -r from to < <(gap)
 	echo $((to - from))
 }
 
