@@ -41,11 +41,11 @@ type kubelet struct {
 
 // process is the container of a pod.
 type process struct {
-	name    string
-	ip      string
-	cancel  context.CancelFunc
-	cmd     *exec.Cmd
-	starts  int
+	name   string
+	ip     string
+	cancel context.CancelFunc
+	cmd    *exec.Cmd
+	starts int
 }
 
 // run plays until the context ends.
