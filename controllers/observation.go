@@ -177,7 +177,7 @@ type Probe struct {
 // Heard reports whether the instance is in touch: something was heard within
 // silence, and the stream has not broken since.
 func (v View) Heard(now time.Time, silence time.Duration) bool {
-	return v.Status != nil && !v.LostAt.After(v.HeardAt) && now.Sub(v.HeardAt) < silence
+	return v.Status != nil && (v.LostAt.IsZero() || v.LostAt.Before(v.HeardAt)) && now.Sub(v.HeardAt) < silence
 }
 
 // SilentSince is the moment after which nothing was heard. It is never earlier

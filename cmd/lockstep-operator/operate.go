@@ -21,6 +21,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	controllerconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -31,7 +32,13 @@ import (
 	"github.com/lockstep-db/lockstep/controllers"
 )
 
-// operate runs until the context ends, or until the lock is lost.
+// again is how long to wait before everything is started anew.
+const again = time.Second
+
+// operate runs until the context ends. A replica that has lost the lock, as when the
+// API server was away, must give everything up and start anew. It does so in this
+// process: a container that ends again and again is started ever more slowly, and
+// clusters would be without an operator for minutes after such an outage.
 func operate(ctx context.Context, f flags, stderr io.Writer) error {
 	logger, err := newLogger(f, stderr)
 	if err != nil {
@@ -47,6 +54,24 @@ func operate(ctx context.Context, f flags, stderr io.Writer) error {
 	config.QPS, config.Burst = 200, 400
 	config.UserAgent = "lockstep-operator/" + instance.Version
 
+	counters := controllers.NewMetrics(metrics.Registry)
+	for {
+		logger.Info("start", "version", instance.Version, "instanceImage", f.instanceImage, "namespaces", f.namespaces)
+		err := manage(log.IntoContext(ctx, logger), config, f, counters)
+		if ctx.Err() != nil {
+			return nil
+		}
+		logger.Error(err, "stopped, starting again", "in", again.String())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(again):
+		}
+	}
+}
+
+// manage runs one manager, from its making to the loss of the lock.
+func manage(ctx context.Context, config *rest.Config, f flags, counters *controllers.Metrics) error {
 	leadership := controllers.NewLeadership(0, time.Now)
 	if f.leaderElect {
 		leadership = controllers.NewLeadership(lockDuration, time.Now)
@@ -61,7 +86,7 @@ func operate(ctx context.Context, f flags, stderr io.Writer) error {
 		Connect:    controllers.NewPodConnector(mgr.GetAPIReader()),
 		Leadership: leadership,
 		Events:     mgr.GetEventRecorder("lockstep-operator"),
-		Metrics:    controllers.NewMetrics(metrics.Registry),
+		Metrics:    counters,
 		Image:      f.instanceImage,
 		Now:        time.Now,
 		Workers:    f.workers,
@@ -69,8 +94,7 @@ func operate(ctx context.Context, f flags, stderr io.Writer) error {
 	if err := reconciler.AddTo(mgr); err != nil {
 		return err
 	}
-	logger.Info("start", "version", instance.Version, "instanceImage", f.instanceImage, "namespaces", f.namespaces)
-	err = mgr.Start(log.IntoContext(ctx, logger))
+	err = mgr.Start(ctx)
 	reconciler.Wait()
 	return err
 }
@@ -98,8 +122,10 @@ func newManager(config *rest.Config, f flags, leadership *controllers.Leadership
 	if err != nil {
 		return nil, err
 	}
-	shutdown := 5 * time.Second
+	shutdown, sameNames := 5*time.Second, true
 	options := ctrl.Options{
+		// The controllers of the manager before this one had the same names.
+		Controller:                    controllerconfig.Controller{SkipNameValidation: &sameNames},
 		Scheme:                        scheme,
 		Metrics:                       metricsserver.Options{BindAddress: f.metricsAddress},
 		HealthProbeBindAddress:        f.healthAddress,
