@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -58,13 +57,4 @@ func signal(t *testing.T, pid int, sig syscall.Signal) {
 	if err := syscall.Kill(pid, sig); err != nil {
 		t.Fatalf("send %s to process %d: %v", sig, pid, err)
 	}
-}
-
-// container restarts of a pod, as the kubelet counts them.
-func restarts(pod *corev1.Pod) string {
-	var parts []string
-	for _, s := range pod.Status.ContainerStatuses {
-		parts = append(parts, fmt.Sprintf("%s=%d", s.Name, s.RestartCount))
-	}
-	return strings.Join(parts, " ")
 }
