@@ -52,7 +52,38 @@ func (p *pass) ensureObjects(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.ensureClaims(ctx)
+	if err := p.ensureClaims(ctx); err != nil {
+		return err
+	}
+	return p.dropOldConfigs(ctx)
+}
+
+// dropOldConfigs deletes configurations that no pod was started with any more. A pod
+// is only ever made with the present one.
+func (p *pass) dropOldConfigs(ctx context.Context) error {
+	used := map[string]bool{desired.ConfigMap(p.c).Name: true}
+	for _, pod := range p.objects.pods {
+		for _, v := range pod.Spec.Volumes {
+			if v.ConfigMap != nil {
+				used[v.ConfigMap.Name] = true
+			}
+		}
+	}
+	list := &corev1.ConfigMapList{}
+	labels := client.MatchingLabels(desired.Labels(p.c, desired.ComponentConfiguration))
+	if err := p.Client.List(ctx, list, client.InNamespace(p.c.Namespace), labels); err != nil {
+		return fmt.Errorf("list config maps: %w", err)
+	}
+	for i := range list.Items {
+		old := &list.Items[i]
+		if used[old.Name] || !metav1.IsControlledBy(old, p.c) {
+			continue
+		}
+		if err := p.Client.Delete(ctx, old); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete config map %s: %w", old.Name, err)
+		}
+	}
+	return nil
 }
 
 // apply makes an object what it should be, by server-side apply, unless it already

@@ -247,6 +247,7 @@ func TestARollingUpdateReplacesThePrimaryLast(t *testing.T) {
 	}
 	patched := c.DeepCopy()
 	patched.Spec.Image = "localhost/lockstep:newer"
+	patched.Spec.Config = map[string]v1alpha1.DirectiveValue{"timeout": "300"}
 	if err := s.client.Patch(t.Context(), patched, client.MergeFrom(c)); err != nil {
 		t.Fatal(err)
 	}
@@ -264,6 +265,13 @@ func TestARollingUpdateReplacesThePrimaryLast(t *testing.T) {
 	if c.Status.Epoch != 2 {
 		t.Errorf("epoch is %d, want 2: one change of primary is enough", c.Status.Epoch)
 	}
+	s.eventually("the old configuration is gone", func() (bool, string) {
+		list := &corev1.ConfigMapList{}
+		if err := s.client.List(t.Context(), list, client.InNamespace(s.namespace), client.HasLabels{v1alpha1.LabelCluster}); err != nil {
+			return false, err.Error()
+		}
+		return len(list.Items) == 1, fmt.Sprint(len(list.Items))
+	})
 }
 
 func (s *scene) podUID(name string) string {
