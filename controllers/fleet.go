@@ -261,9 +261,10 @@ func (f *Fleet) hear(l *listener, st *instance.Status, madeAfter time.Time, stre
 		return
 	}
 	if old == nil || old.BootID != st.BootID {
-		v.LastBoot, v.LastBootMadeAfter, v.BootHeardAt = old, v.MadeAfter, at
-		v.Container, v.Followed, v.LinkDown = "", nil, LinkDown{}
+		v.LastBoot, v.LastBootMadeAfter, v.LastBootPeakRate, v.BootHeardAt = old, v.MadeAfter, v.PeakRate, at
+		v.Container, v.Followed, v.LinkDown, v.PeakRate = "", nil, LinkDown{}, nil
 	}
+	v.notePeak(st, at)
 	v.NoteLink(st, at)
 	news := matters(old, st, l.target.Silence) || v.Failure != ""
 	v.Status, v.HeardAt, v.MadeAfter = st, at, madeAfter

@@ -116,10 +116,14 @@ type View struct {
 	MadeAfter time.Time
 	// BootHeardAt is when the first status of Status.BootID arrived.
 	BootHeardAt time.Time
+	// PeakRate is the fastest growth of the offset that was seen between two
+	// statuses of this boot, in bytes a second; nil before there were two.
+	PeakRate *float64
 	// LastBoot is the last status of the process before Status.BootID; nil when
 	// none was heard.
 	LastBoot          *instance.Status
 	LastBootMadeAfter time.Time
+	LastBootPeakRate  *float64
 	// TryingSince is when the operator began to talk to the instance at its
 	// present address; zero when it has none.
 	TryingSince time.Time
@@ -152,6 +156,23 @@ type View struct {
 type LinkDown struct {
 	Address string    // that the link led to
 	HeardAt time.Time // when a status had last said so; zero when none has since the link was up
+}
+
+// notePeak takes in how fast the offset has grown since the last status of the same
+// boot. Statuses that came close together say little.
+func (v *View) notePeak(st *instance.Status, at time.Time) {
+	old := v.Status
+	if old == nil || old.BootID != st.BootID || old.Offset == nil || st.Offset == nil {
+		return
+	}
+	apart := at.Sub(v.HeardAt)
+	if apart < 20*time.Millisecond || *st.Offset < *old.Offset {
+		return
+	}
+	rate := float64(*st.Offset-*old.Offset) / apart.Seconds()
+	if v.PeakRate == nil || rate > *v.PeakRate {
+		v.PeakRate = &rate
+	}
 }
 
 // NoteLink takes in what a status says of the link to the primary.

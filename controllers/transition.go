@@ -68,25 +68,37 @@ const burst = 2
 // are nil when not known.
 func produced(v View, bootID string, epoch uint64, stopped time.Time) (known, limit *int64) {
 	known = knownOffset(v, bootID)
-	last, madeAfter := v.Status, v.MadeAfter
+	last, madeAfter, peak := v.Status, v.MadeAfter, v.PeakRate
 	switch {
 	case known == nil:
 		return nil, nil
 	case last.BootID != bootID:
 		// Another process has taken its place, and it ended before that.
-		last, madeAfter, stopped = v.LastBoot, v.LastBootMadeAfter, v.BootHeardAt
+		last, madeAfter, peak, stopped = v.LastBoot, v.LastBootMadeAfter, v.LastBootPeakRate, v.BootHeardAt
 	case v.Severed:
 		stopped = v.LostAt
 	}
 	if last.Role == instance.RolePrimary && last.RoleEpoch == epoch && last.Writes == instance.WritesFenced {
 		return known, known // it wrote nothing after that
 	}
-	rate := last.Window.WriteBytesPerSecond
-	if rate == nil {
+	rate, measured := fastest(last.Window.WriteBytesPerSecond, peak)
+	if !measured {
 		return known, nil
 	}
-	most := *known + int64(math.Ceil(burst**rate*max(0, stopped.Sub(madeAfter).Seconds())))
+	most := *known + int64(math.Ceil(rate*max(0, stopped.Sub(madeAfter).Seconds())))
 	return known, &most
+}
+
+// fastest is how many bytes a second a primary may have written: the most that was
+// seen, or a multiple of its average, whichever is more.
+func fastest(average, peak *float64) (rate float64, measured bool) {
+	if average != nil {
+		rate = burst * *average
+	}
+	if peak != nil {
+		rate = max(rate, *peak)
+	}
+	return rate, average != nil || peak != nil
 }
 
 // Committed is the cluster with the new primary of its epoch. fenced is when
@@ -167,9 +179,9 @@ func bytesLost(f *v1alpha1.FailoverProgress) (*int64, string) {
 		return nil, fmt.Sprintf("%s was last heard at byte %d; how much it wrote after that is not known", f.From, *f.FromOffset)
 	}
 	lost := max(0, *f.FromOffsetLimit-*f.CandidateOffset)
-	words := fmt.Sprintf("%s had ended its writes at byte %d", f.From, *f.FromOffset)
+	words := fmt.Sprintf("%s was last heard at byte %d", f.From, *f.FromOffset)
 	if *f.FromOffsetLimit != *f.FromOffset {
-		words = fmt.Sprintf("%s was last heard at byte %d and can have reached %d at twice its write rate", f.From, *f.FromOffset, *f.FromOffsetLimit)
+		words += fmt.Sprintf(" and can have reached %d at its highest write rate", *f.FromOffsetLimit)
 	}
 	words += fmt.Sprintf("; %s took over at byte %d", f.Candidate, *f.CandidateOffset)
 	if f.LostBefore != nil {
