@@ -26,7 +26,7 @@ func wellCluster() (*v1alpha1.LockstepCluster, Observation) {
 		st.Lease = &instance.Lease{DurationMillis: 2000, RemainingMillis: 2000, Members: 3}
 		st.Window = instance.Window{FirstOffset: 1, Bytes: 900, CapacityBytes: 64 << 20}
 	})
-	obs := Observation{Members: []Member{primary, follower(2), follower(3)}, Self: Self{LeadsSince: ago(time.Hour)}}
+	obs := Observation{Members: []Member{primary, follower(2), follower(3)}, Self: Self{OthersUntil: ago(time.Hour)}}
 	return c, obs
 }
 

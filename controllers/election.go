@@ -304,7 +304,7 @@ func revocation(ballot Ballot, old OldPrimary, members []Member, voters int, lea
 	// The missing ones may acknowledge for ever. So the lease ends with the
 	// acknowledgement that is the last one needed besides theirs.
 	slices.SortFunc(acks, func(a, b time.Time) int { return b.Compare(a) })
-	bounds := []time.Time{self.LeadsSince, self.GrantedFrom}
+	bounds := []time.Time{self.OthersUntil, self.GrantedFrom}
 	if nth := needed - len(r.Missing); nth <= len(acks) {
 		bounds = append(bounds, acks[nth-1])
 	}

@@ -178,7 +178,7 @@ func TestRevocation(t *testing.T) {
 		{"the operator's own grant has to be waited out",
 			[]Member{silentPrimary(), heardMember(2, 9), heardMember(3, 9)}, 3, Self{GrantedFrom: ago(100 * time.Millisecond)}, true, nil, ago(100 * time.Millisecond).Add(lease), ""},
 		{"what the previous leader may have granted has to be waited out",
-			[]Member{silentPrimary(), heardMember(2, 9), heardMember(3, 9)}, 3, Self{LeadsSince: ago(10 * time.Millisecond)}, true, nil, ago(10 * time.Millisecond).Add(lease), ""},
+			[]Member{silentPrimary(), heardMember(2, 9), heardMember(3, 9)}, 3, Self{OthersUntil: ago(10 * time.Millisecond)}, true, nil, ago(10 * time.Millisecond).Add(lease), ""},
 		{"a replica that has restarted may have acknowledged until it was first heard",
 			[]Member{silentPrimary(), heardMember(2, 9), with(heardMember(3, 9), func(m *Member) {
 				m.View.Status.LastAckAgeMillis, m.View.BootHeardAt = nil, ago(200*time.Millisecond)

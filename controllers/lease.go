@@ -111,7 +111,7 @@ func (k *LeaseKeeper) GrantedFrom(cluster types.NamespacedName) time.Time {
 func (k *LeaseKeeper) Note(cluster types.NamespacedName, epoch uint64, heardAt time.Time) (ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.leadership.Sure() {
+	if !k.leadership.MayGrant() {
 		return false
 	}
 	l := k.of(cluster, epoch)
@@ -170,7 +170,7 @@ func (k *LeaseKeeper) begin(ctx context.Context, cluster types.NamespacedName, a
 	client, reachable := k.fleet.Client(cluster, a.Name)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if ctx.Err() != nil || !k.leadership.Sure() || !reachable {
+	if ctx.Err() != nil || !k.leadership.MayGrant() || !reachable {
 		return instance.LeaseRequest{}, nil, false
 	}
 	l, st := k.leases[cluster], view.Status

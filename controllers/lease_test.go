@@ -80,9 +80,7 @@ func keeping(t *testing.T, test func(t *testing.T, k *LeaseKeeper, stub *leaseSt
 			wg.Go(func() { _ = start(ctx) })
 		}
 		synctest.Wait()
-		leadership.mu.Lock()
-		leadership.renewed = time.Now()
-		leadership.mu.Unlock()
+		leadership.hold()
 		fleet.Track(testKey, []Target{{Name: "demo-1", IP: "10.0.0.1", Silence: time.Second}})
 		synctest.Wait()
 		test(t, k, stub, leadership)
@@ -91,12 +89,22 @@ func keeping(t *testing.T, test func(t *testing.T, k *LeaseKeeper, stub *leaseSt
 	})
 }
 
+// hold renews the lock.
+func (l *Leadership) hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.renewed = time.Now()
+}
+
 var testAssignment = LeaseAssignment{Name: "demo-1", BootID: "boot", Epoch: 1, Terms: Terms{Members: 3, Duration: 2 * time.Second}}
 
 func TestALeaseIsRenewedEveryQuarterOnNewerStatuses(t *testing.T) {
-	keeping(t, func(t *testing.T, k *LeaseKeeper, stub *leaseStub, _ *Leadership) {
+	keeping(t, func(t *testing.T, k *LeaseKeeper, stub *leaseStub, leadership *Leadership) {
 		k.Assign(testKey, testAssignment)
-		time.Sleep(2100 * time.Millisecond)
+		for range 21 {
+			time.Sleep(100 * time.Millisecond)
+			leadership.hold()
+		}
 		synctest.Wait()
 		if n := stub.renewals.Load(); n != 5 {
 			t.Errorf("%d renewals in 2.1 s, want 5", n)
@@ -160,8 +168,9 @@ func TestASilentPrimaryGetsNoRenewal(t *testing.T) {
 func TestAnOperatorThatIsNotSureToLeadGrantsNothing(t *testing.T) {
 	keeping(t, func(t *testing.T, k *LeaseKeeper, stub *leaseStub, leadership *Leadership) {
 		k.Assign(testKey, testAssignment)
-		// The lock is not renewed. Nobody else can have it for 3 s.
-		time.Sleep(2900 * time.Millisecond)
+		// The lock is not renewed. Nobody else can have it for 3 s; grants end
+		// earlier, so that the next leader need not wait for them.
+		time.Sleep(900 * time.Millisecond)
 		synctest.Wait()
 		before := stub.renewals.Load()
 		if before == 0 {

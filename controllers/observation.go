@@ -33,9 +33,9 @@ type PlannedMove struct {
 
 // Self is what the operator knows of itself.
 type Self struct {
-	// LeadsSince is when this operator began to lead. Another one may have
-	// granted leases up to that moment.
-	LeadsSince time.Time
+	// OthersUntil is the moment up to which another operator, that led before
+	// this one, may have granted leases.
+	OthersUntil time.Time
 	// GrantedFrom is when the newest status was received on which this operator
 	// has based a grant to the present primary; zero when it has granted none.
 	GrantedFrom time.Time

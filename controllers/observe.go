@@ -67,7 +67,7 @@ func (o *observer) observe(ctx context.Context, c *v1alpha1.LockstepCluster) (Ob
 		return Observation{}, objects{}, err
 	}
 	views := o.fleet.Views(key, uint64(c.Status.Epoch))
-	obs := Observation{Self: Self{LeadsSince: o.leadsSince(), GrantedFrom: o.leases.GrantedFrom(key)}}
+	obs := Observation{Self: Self{OthersUntil: o.leadership.OthersUntil(), GrantedFrom: o.leases.GrantedFrom(key)}}
 	for _, name := range memberNames(c, pods) {
 		ordinal, _ := desired.Ordinal(c.Name, name)
 		m := Member{
@@ -84,15 +84,6 @@ func (o *observer) observe(ctx context.Context, c *v1alpha1.LockstepCluster) (Ob
 		obs.Members = append(obs.Members, m)
 	}
 	return obs, objs, nil
-}
-
-// leadsSince is never too early: until leading was noted, another operator might
-// still be granting.
-func (o *observer) leadsSince() time.Time {
-	if since, ok := o.leadership.Since(); ok {
-		return since
-	}
-	return o.now()
 }
 
 // pods are the cluster's own, by name.

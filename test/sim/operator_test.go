@@ -54,8 +54,20 @@ func (o *operator) start() {
 
 func (o *operator) time() time.Time { return origin.Add(o.clock()) }
 
-// sure is Leadership.Sure.
+// sure reports whether nobody else can hold the lock.
 func (o *operator) sure() bool { return o.leads && o.clock()-o.lockSent < lockDuration }
+
+// grantWithin is as in the product: a leader grants only for so long after the last
+// renewal of its lock, and the next leader relies on that.
+const grantWithin = time.Second
+
+func (o *operator) mayGrant() bool {
+	return o.leads && o.clock()-o.lockSent < grantWithin
+}
+
+// othersUntil is Leadership.OthersUntil: in the simulation a lock is never given
+// back, only taken over.
+func (o *operator) othersUntil() time.Time { return o.leadsSince.Add(grantWithin - lockDuration) }
 
 // listen is one status of the stream, or the silence where one should be.
 func (o *operator) listen(s *server) {
@@ -133,7 +145,7 @@ func (o *operator) ask(s *server, deadline time.Duration, request func(*server) 
 // observe puts together what the operator knows.
 func (o *operator) observe() controllers.Observation {
 	obs := controllers.Observation{
-		Self:     controllers.Self{LeadsSince: o.leadsSince, GrantedFrom: o.grantedFrom},
+		Self:     controllers.Self{OthersUntil: o.othersUntil(), GrantedFrom: o.grantedFrom},
 		Handover: o.handover,
 	}
 	for i, s := range o.world.servers {
@@ -332,7 +344,7 @@ func (o *operator) take(step controllers.Step, obs controllers.Observation) {
 }
 
 func (o *operator) confirm(step controllers.Step) {
-	w := o.world
+	w, boot := o.world, o.boots
 	primary := w.server(o.cluster.Status.Primary)
 	waiting := len(step.Names) + 1
 	finish := func() {
@@ -347,7 +359,7 @@ func (o *operator) confirm(step controllers.Step) {
 		o.ask(w.server(name), 500*time.Millisecond, func(*server) *instance.Error { return nil }, func(*instance.Error, bool) { finish() })
 	}
 	o.begin()
-	w.after(w.delay(), func() { w.arrive(o.name, &o.process, o.boots, finish) })
+	w.after(w.delay(), func() { w.arrive(o.name, &o.process, boot, finish) })
 }
 
 // dial is a new connection: the kernel answers for the process.
@@ -368,7 +380,7 @@ func (o *operator) promote(step controllers.Step) {
 		Epoch: step.Epoch, Members: max(1, len(o.cluster.Status.Voters)), LeaseMillis: o.cluster.Spec.Failover.LeaseDuration.Milliseconds(),
 		BootID: o.cluster.Status.PrimaryBootID,
 	}
-	if o.sure() {
+	if o.mayGrant() {
 		o.granted(v.HeardAt)
 		r.StatusSeq = v.Status.Seq
 	}
@@ -388,7 +400,7 @@ func (o *operator) granted(heardAt time.Time) {
 // renew is the lease keeper: it works beside the decisions.
 func (o *operator) renew() {
 	a := o.renewing
-	if !o.alive || o.stopped() || a == nil || !o.sure() {
+	if !o.alive || o.stopped() || a == nil || !o.mayGrant() {
 		return
 	}
 	v := o.views[a.Name]
