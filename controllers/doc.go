@@ -11,8 +11,9 @@
 //	  bootstrap.go   the first primary, and the one after a loss of everything
 //	  replication.go who has to follow, and how many may take a full copy at once
 //	  membership.go  which instances exist and vote; rollout.go: which pod is replaced next
-//	act.go         does what was decided, and is the only one that changes anything
-//	report.go      what the status, the conditions and the events say of it
+//	transition.go  what each step of a change of primary stores, and what it lost; purely
+//	act.go         does what was decided, and with objects.go is the only one that changes anything
+//	report.go      what the status and the conditions say of it; announce.go the events
 //
 // A reconcile repeats observe, decide and act until nothing is left that can be
 // done at once, so that a failover does not wait for a queue between its steps.
@@ -20,8 +21,10 @@
 // status of the LockstepCluster, stored by compare-and-swap before it is acted
 // upon, and everything else is observed again.
 //
-// Beside the reconciles, lease.go renews the primary's lease. It stops for an
-// election before the election is decided, and it never waits for a reconcile.
+// reconciler.go is the loop around it. Beside the reconciles, lease.go renews the
+// primary's lease. It stops for an election before the election is decided, it never
+// waits for a reconcile, and leadership.go lets it grant only while no other operator
+// can be leading.
 //
 // Who owns what: the decide files own nothing and read no clock. A reconciler owns
 // nothing between two reconciles but the last status that it wrote itself, because
