@@ -33,7 +33,7 @@ type Instance struct {
 
 	Server *server.Server // nil unless it runs in this process
 
-	output *output
+	output *Output
 	cmd    *exec.Cmd // nil when it runs in this process
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when it has ended
@@ -45,7 +45,7 @@ type Instance struct {
 // configuration file. Save rules are off unless given.
 func Start(t testing.TB, directives ...string) *Instance {
 	t.Helper()
-	i := &Instance{Dir: dirOf(t, directives), output: &output{}, ended: make(chan struct{})}
+	i := &Instance{Dir: dirOf(t, directives), output: &Output{}, ended: make(chan struct{})}
 	args := arguments(0, i.Dir, directives)
 	cfg, err := config.Load(args, strings.NewReader(""))
 	if err != nil {
@@ -169,7 +169,7 @@ func startCommand(t testing.TB, path string, env, directives []string) *Instance
 }
 
 func tryCommand(t testing.TB, path string, env, directives []string) (*Instance, error) {
-	i := &Instance{Dir: dirOf(t, directives), Port: FreePort(t), output: &output{}, ended: make(chan struct{})}
+	i := &Instance{Dir: dirOf(t, directives), Port: FreePort(t), output: &Output{}, ended: make(chan struct{})}
 	i.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(i.Port))
 	i.cmd = exec.Command(path, arguments(i.Port, i.Dir, directives)...)
 	i.cmd.Env = append(os.Environ(), env...)
@@ -278,21 +278,24 @@ func Until(t testing.TB, what string, check func() error) {
 	t.Fatalf("waiting until %s: %v", what, err)
 }
 
-// output collects what a server writes.
-type output struct {
+// Output collects what a server writes, for the report of a failed test. It may be
+// read while the server still writes. The zero value is ready to use.
+type Output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-var _ io.Writer = (*output)(nil)
+var _ io.Writer = (*Output)(nil)
 
-func (o *output) Write(b []byte) (int, error) {
+// Write implements io.Writer; it does not fail.
+func (o *Output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.Write(b)
 }
 
-func (o *output) String() string {
+// String returns what was written so far.
+func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()

@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/lockstep-db/lockstep/server/servertest"
 )
 
 const (
@@ -59,32 +60,14 @@ type node struct {
 	port   int
 	args   []string
 	cmd    *exec.Cmd
-	out    *logBuffer
+	out    *servertest.Output
 	client *redis.Client
-}
-
-// logBuffer keeps what a process says, for the report of a failed test.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // start runs a server. Its data directory survives restart.
 func start(t *testing.T, kind string, args ...string) *node {
 	t.Helper()
-	n := &node{t: t, kind: kind, dir: t.TempDir(), port: freePort(t), args: args, out: &logBuffer{}}
+	n := &node{t: t, kind: kind, dir: t.TempDir(), port: servertest.FreePort(t), args: args, out: &servertest.Output{}}
 	n.launch()
 	t.Cleanup(func() {
 		n.kill()
@@ -98,16 +81,6 @@ func start(t *testing.T, kind string, args ...string) *node {
 		}
 	})
 	return n
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (n *node) launch(more ...string) {

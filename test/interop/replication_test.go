@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lockstep-db/lockstep/server/servertest"
 )
 
 // pairs are the directions: who feeds whom.
@@ -332,7 +334,7 @@ func TestRedisCLITakesASnapshot(t *testing.T) {
 func TestRedisCLIPrintsTheStream(t *testing.T) {
 	primary := start(t, lockstep)
 	fill(t, primary, 10, 5)
-	var out logBuffer
+	var out servertest.Output
 	cmd := exec.Command("redis-cli", "-p", strconv.Itoa(primary.port), "--replica")
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
