@@ -8,6 +8,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/server/command"
 	"github.com/lockstep-db/lockstep/server/config"
+	"github.com/lockstep-db/lockstep/server/store"
 )
 
 func (s *Server) configSpec() *command.Spec {
@@ -91,6 +92,11 @@ func (s *Server) apply(name string, old *config.Config) error {
 	switch name {
 	case "bind", "port":
 		return s.rebind(old)
+	case "hash-max-listpack-entries", "hash-max-listpack-value", "list-max-listpack-size", "list-compress-depth",
+		"set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value",
+		"zset-max-listpack-entries", "zset-max-listpack-value",
+		"stream-node-max-bytes", "stream-node-max-entries", "hll-sparse-max-bytes":
+		s.applyCollectionLimits()
 	case "dir":
 		return s.changeDir(cfg.Dir)
 	case "loglevel":
@@ -191,4 +197,17 @@ func (s *Server) cmdConfigRewrite(call *command.Call) {
 	}
 	s.log.Noticef("CONFIG REWRITE executed with success.")
 	call.Out.OK()
+}
+
+// applyCollectionLimits tells the keyspace up to where collections stay packed.
+func (s *Server) applyCollectionLimits() {
+	c := s.config
+	s.keyspace.Limits = store.Limits{
+		HashEntries: c.HashMaxListpackEntries, HashValue: c.HashMaxListpackValue,
+		ListSize: c.ListMaxListpackSize, ListCompressDepth: c.ListCompressDepth,
+		SetIntsetEntries: c.SetMaxIntsetEntries, SetEntries: c.SetMaxListpackEntries, SetValue: c.SetMaxListpackValue,
+		SortedSetEntries: c.ZSetMaxListpackEntries, SortedSetValue: c.ZSetMaxListpackValue,
+		StreamNodeBytes: c.StreamNodeMaxBytes, StreamNodeEntries: c.StreamNodeMaxEntries,
+		HLLSparseBytes: c.HLLSparseMaxBytes,
+	}
 }

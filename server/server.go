@@ -161,6 +161,7 @@ func (s *Server) initEnv() {
 		MaxBulk:  s.config.ProtoMaxBulkLen,
 	}
 	s.call1.Env, s.callTx.Env = &s.env, &s.env
+	s.applyCollectionLimits()
 }
 
 // Run serves until ctx ends or SHUTDOWN; both are an orderly stop, after which

@@ -50,6 +50,9 @@ type Env struct {
 	// after two databases have traded places. nil: nobody watches.
 	Emptied func(db int)
 	Swapped func(a, b int)
+	// Ready is told of a key to which elements were added that a blocked call
+	// may wait for (Call.Block). nil: nobody waits.
+	Ready func(db int, key []byte)
 	// Notify receives keyspace events. nil: none are wanted.
 	Notify func(class EventClass, event string, db int, key []byte)
 }
@@ -65,6 +68,12 @@ const (
 	EventEvicted                        // e
 	EventNew                            // n
 	EventMiss                           // m
+	EventList                           // l
+	EventSet                            // s
+	EventHash                           // h
+	EventSortedSet                      // z
+	EventStream                         // t
+	EventModule                         // d
 )
 
 // Call is one execution of one command. A server keeps a Call and fills the
@@ -88,8 +97,16 @@ type Call struct {
 	NoTouch bool
 	// Session is the connection, for commands of package server.
 	Session any
+	// MayWait says that Block is possible: not in a transaction or a script, nor
+	// on a connection that must not block.
+	MayWait bool
+	// Again says that the call has been blocked before and is run anew because
+	// a key it waits for has changed.
+	Again bool
 	// Failed is set when the reply is an error.
 	Failed bool
+	// Waiting is set by Block: the call has not replied, it is to be run again.
+	Waiting *Wait
 
 	left    outcome
 	forced  bool
@@ -100,7 +117,7 @@ type Call struct {
 // over its effects.
 func (t *Table) Execute(c *Call, spec *Spec) {
 	c.Spec = spec
-	c.Failed, c.forced = false, false
+	c.Failed, c.forced, c.Waiting = false, false, nil
 	c.left.reset()
 	spec.Run(c)
 	c.deliver()

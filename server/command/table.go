@@ -18,6 +18,8 @@ func NewTable() *Table {
 	t := &Table{}
 	for _, group := range [][]*Spec{
 		stringSpecs(), genericSpecs(), databaseSpecs(), bitmapSpecs(), commandSpecs(t),
+		hashSpecs(), setSpecs(), sortedSetSpecs(), geoSpecs(), listSpecs(), streamSpecs(),
+		hyperLogLogSpecs(),
 	} {
 		t.Add(group...)
 	}

@@ -87,6 +87,21 @@ type Config struct {
 	LazyfreeUserDel      bool
 	LazyfreeUserFlush    bool
 
+	// Up to where collections are packed. Entries are numbers of elements, values
+	// are bytes.
+	HashMaxListpackEntries int
+	HashMaxListpackValue   int
+	ListMaxListpackSize    int // elements when positive; -1 to -5: 4 KiB to 64 KiB
+	ListCompressDepth      int // shown, and without effect: nodes are not compressed
+	SetMaxIntsetEntries    int
+	SetMaxListpackEntries  int
+	SetMaxListpackValue    int
+	ZSetMaxListpackEntries int
+	ZSetMaxListpackValue   int
+	StreamNodeMaxBytes     int // 0: no limit
+	StreamNodeMaxEntries   int // 0: no limit
+	HLLSparseMaxBytes      int
+
 	// Snapshots.
 	Dir                     string
 	DBFilename              string

@@ -131,9 +131,9 @@ func octal(name string, field func(*Config) *int, flags directiveFlags) directiv
 }
 
 // memory is a size: a number with an optional unit.
-func memory(name, alias string, field func(*Config) *int64, low, high int64, flags directiveFlags) directive {
+func memory[T integerField](name, alias string, field func(*Config) *T, low, high int64, flags directiveFlags) directive {
 	return directive{name: name, alias: alias, flags: flags,
-		get: func(c *Config) string { return strconv.FormatInt(*field(c), 10) },
+		get: func(c *Config) string { return strconv.FormatInt(int64(*field(c)), 10) },
 		set: func(c *Config, words []string) error {
 			w, err := one(words)
 			if err != nil {
@@ -146,7 +146,7 @@ func memory(name, alias string, field func(*Config) *int64, low, high int64, fla
 			if v < low || v > high {
 				return fmt.Errorf("argument must be between %d and %d inclusive", low, high)
 			}
-			*field(c) = v
+			*field(c) = T(v)
 			return nil
 		}}
 }

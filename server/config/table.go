@@ -13,7 +13,7 @@ import (
 const maxInt32 = math.MaxInt32
 
 // directives is the table, in the order in which a new file is written.
-var directives = slices.Concat(networkDirectives(), generalDirectives(), memoryDirectives(),
+var directives = slices.Concat(networkDirectives(), generalDirectives(), memoryDirectives(), collectionDirectives(),
 	snapshotDirectives(), replicationDirectives(), ownDirectives(), inertDirectives(), unsupportedDirectives())
 
 // byName finds a directive by any of its names.
@@ -102,6 +102,23 @@ func memoryDirectives() []directive {
 		boolean("lazyfree-lazy-server-del", "", func(c *Config) *bool { return &c.LazyfreeServerDel }, 0),
 		boolean("lazyfree-lazy-user-del", "", func(c *Config) *bool { return &c.LazyfreeUserDel }, 0),
 		boolean("lazyfree-lazy-user-flush", "", func(c *Config) *bool { return &c.LazyfreeUserFlush }, 0),
+	}
+}
+
+func collectionDirectives() []directive {
+	return []directive{
+		integer("hash-max-listpack-entries", "hash-max-ziplist-entries", func(c *Config) *int { return &c.HashMaxListpackEntries }, 0, maxInt32, 0),
+		integer("hash-max-listpack-value", "hash-max-ziplist-value", func(c *Config) *int { return &c.HashMaxListpackValue }, 0, maxInt32, 0),
+		integer("list-max-listpack-size", "list-max-ziplist-size", func(c *Config) *int { return &c.ListMaxListpackSize }, math.MinInt32, maxInt32, 0),
+		integer("list-compress-depth", "", func(c *Config) *int { return &c.ListCompressDepth }, 0, maxInt32, 0),
+		integer("set-max-intset-entries", "", func(c *Config) *int { return &c.SetMaxIntsetEntries }, 0, maxInt32, 0),
+		integer("set-max-listpack-entries", "", func(c *Config) *int { return &c.SetMaxListpackEntries }, 0, maxInt32, 0),
+		integer("set-max-listpack-value", "", func(c *Config) *int { return &c.SetMaxListpackValue }, 0, maxInt32, 0),
+		integer("zset-max-listpack-entries", "zset-max-ziplist-entries", func(c *Config) *int { return &c.ZSetMaxListpackEntries }, 0, maxInt32, 0),
+		integer("zset-max-listpack-value", "zset-max-ziplist-value", func(c *Config) *int { return &c.ZSetMaxListpackValue }, 0, maxInt32, 0),
+		memory("stream-node-max-bytes", "", func(c *Config) *int { return &c.StreamNodeMaxBytes }, 0, maxInt32, 0),
+		integer("stream-node-max-entries", "", func(c *Config) *int { return &c.StreamNodeMaxEntries }, 0, maxInt32, 0),
+		memory("hll-sparse-max-bytes", "", func(c *Config) *int { return &c.HLLSparseMaxBytes }, 0, maxInt32, 0),
 	}
 }
 
@@ -408,16 +425,11 @@ func inertDirectives() []directive {
 		"cluster-announce-bus-port", "", "0", "cluster-announce-port", "", "0", "cluster-announce-tls-port", "", "0",
 		"cluster-migration-barrier", "", "1", "cluster-node-timeout", "", "15000", "cluster-port", "", "0",
 		"cluster-replica-validity-factor", "cluster-slave-validity-factor", "10",
-		"hash-max-listpack-entries", "hash-max-ziplist-entries", "512",
-		"hash-max-listpack-value", "hash-max-ziplist-value", "64", "hll-sparse-max-bytes", "", "3000",
-		"list-compress-depth", "", "0", "list-max-listpack-size", "list-max-ziplist-size", "-2",
-		"set-max-intset-entries", "", "512", "set-max-listpack-entries", "", "128", "set-max-listpack-value", "", "64",
-		"stream-node-max-entries", "", "100", "tls-session-cache-size", "", "20480", "tls-session-cache-timeout", "", "300",
-		"tracking-table-max-keys", "", "1000000",
-		"zset-max-listpack-entries", "zset-max-ziplist-entries", "128", "zset-max-listpack-value", "zset-max-ziplist-value", "64")
+		"tls-session-cache-size", "", "20480", "tls-session-cache-timeout", "", "300",
+		"tracking-table-max-keys", "", "1000000")
 	add(isMemory,
 		"active-defrag-ignore-bytes", "", "104857600", "auto-aof-rewrite-min-size", "", "67108864",
-		"cluster-link-sendbuf-limit", "", "0", "stream-node-max-bytes", "", "4096")
+		"cluster-link-sendbuf-limit", "", "0")
 	add(isOneOf("always", "everysec", "no"), "appendfsync", "", "everysec")
 	add(isOneOf("allchannels", "resetchannels"), "acl-pubsub-default", "", "resetchannels")
 	add(isOneOf("yes", "no", "clients"), "sanitize-dump-payload", "", "no")

@@ -10,8 +10,8 @@ var ErrCutActive = errors.New("store: a cut is already active")
 // that would exceed MaxLen.
 var ErrValueTooLong = errors.New("store: value would exceed 512 MiB")
 
-// ErrWrongType is returned by an operation on strings that meets another type.
-var ErrWrongType = errors.New("store: value is not a string")
+// ErrWrongType is returned by an operation that meets a value of another type.
+var ErrWrongType = errors.New("store: value is of another type")
 
 // MaxLen is the largest length of a key or of a string value, in bytes
 // (Redis' proto-max-bulk-len default). Longer ones are a caller's bug.
@@ -20,8 +20,7 @@ const MaxLen = 512 << 20
 // Type is the type of a value as TYPE tells it.
 type Type uint8
 
-// The types. Only TypeString is stored today; the others are reserved so that
-// their numbers never change.
+// The types. Their numbers are part of the layout of an entry.
 const (
 	TypeString Type = iota + 1
 	TypeList
@@ -68,11 +67,18 @@ type Hash uint64
 // Encoding is how a value is held, under the names of OBJECT ENCODING.
 type Encoding uint8
 
-// The encodings of strings.
+// The encodings. Those up to EncodingIntset hold the whole value within the
+// entry; from EncodingQuicklist on, the entry refers to an Object.
 const (
-	EncodingInt    Encoding = iota + 1 // a 64 bit integer
-	EncodingEmbstr                     // written in one go, at most 44 bytes
-	EncodingRaw                        // longer, or modified in place
+	EncodingInt       Encoding = iota + 1 // a string: a 64 bit integer
+	EncodingEmbstr                        // a string: written in one go, at most 44 bytes
+	EncodingRaw                           // a string: longer, or modified in place
+	EncodingListpack                      // any collection but a stream: packed (package listpack)
+	EncodingIntset                        // a set of integers: packed
+	EncodingQuicklist                     // a list: an Object
+	EncodingHashtable                     // a hash or a set: an Object
+	EncodingSkiplist                      // a sorted set: an Object
+	EncodingStream                        // a stream: an Object
 )
 
 // String gives the name that OBJECT ENCODING replies.
@@ -84,6 +90,18 @@ func (e Encoding) String() string {
 		return "embstr"
 	case EncodingRaw:
 		return "raw"
+	case EncodingListpack:
+		return "listpack"
+	case EncodingIntset:
+		return "intset"
+	case EncodingQuicklist:
+		return "quicklist"
+	case EncodingHashtable:
+		return "hashtable"
+	case EncodingSkiplist:
+		return "skiplist"
+	case EncodingStream:
+		return "stream"
 	}
 	return "unknown"
 }

@@ -24,6 +24,8 @@ type arena struct {
 	slabs slabs
 	runs  runs
 	large large
+
+	objects objects
 }
 
 type handle uint64

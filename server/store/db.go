@@ -54,7 +54,7 @@ func (db *DB) Delete(key []byte) bool {
 	if h == 0 {
 		return false
 	}
-	db.ks.arena.free(h)
+	db.ks.arena.discard(h)
 	return true
 }
 

@@ -70,8 +70,12 @@ func stringLen(b []byte) int {
 // tables take (MEMORY USAGE).
 func (e Entry) Size() int {
 	size := e.arena.capacity(e.h) + bucketSize/splitAbove
-	if e.block()[atFlags]&flagVolatile != 0 {
+	b := e.block()
+	if b[atFlags]&flagVolatile != 0 {
 		size += indexWidth
+	}
+	if isObject(b[atKind]) {
+		size += e.arena.objectOf(b).Size()
 	}
 	return size
 }

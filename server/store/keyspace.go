@@ -8,6 +8,9 @@ type Keyspace struct {
 	cut    *Cut
 	marks  cutMarks
 	doomed []*space // contents of cleared databases, to be freed by Step
+	// Limits say how long collections stay packed. The owner may change them at
+	// any time; values that exist are held as they are until they are changed.
+	Limits Limits
 	// compactFrom is the size class at which Step looks next for sparse spans.
 	compactFrom int
 }
@@ -26,7 +29,7 @@ func New(o Options) *Keyspace {
 	if o.Databases == 0 {
 		o.Databases = 16
 	}
-	k := &Keyspace{arena: newArena(), hash: newHasher(o.Seed)}
+	k := &Keyspace{arena: newArena(), hash: newHasher(o.Seed), Limits: DefaultLimits()}
 	for i := range o.Databases {
 		k.dbs = append(k.dbs, &DB{ks: k, id: i, space: k.newSpace()})
 	}
@@ -79,6 +82,9 @@ func (k *Keyspace) Step(budget int) (more bool) {
 	for budget > 0 && len(k.doomed) > 0 {
 		budget -= k.reap(budget)
 	}
+	for budget > 0 && len(k.arena.objects.orphans) > 0 {
+		budget -= k.arena.releaseOrphan(budget)
+	}
 	for ; budget > 0 && len(k.arena.large.graves) > 0; budget -= graveCost {
 		k.arena.bury()
 	}
@@ -130,7 +136,7 @@ func (k *Keyspace) reap(budget int) (cost int) {
 		t.empty(t.bucket(t.buckets-1), &entries)
 		t.dropBucket()
 		for _, e := range entries.slots() {
-			k.arena.free(e.h)
+			k.arena.discard(e.h)
 		}
 		t.count -= len(entries.slots())
 		cost += 1 + len(entries.slots())

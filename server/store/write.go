@@ -32,6 +32,7 @@ func (s *space) write(key []byte, kind byte, size int, expireAt int64) (handle, 
 	if !s.ks.arena.suits(h, want.size()) {
 		target = s.ks.arena.alloc(want.size())
 	}
+	s.ks.arena.orphan(old)
 	b := s.ks.arena.block(target)
 	i := s.reindex(old, h, target, want.volatile)
 	b[atKind], b[atSettled] = kind, old[atSettled]
@@ -153,9 +154,12 @@ func (s *space) take(hash uint64, key []byte) handle {
 // adopt adds what take has removed elsewhere, under a key that is not there.
 func (s *space) adopt(h handle, key []byte) {
 	b := s.ks.arena.block(h)
-	if shapeOf(b).key != len(key) {
-		s.clone(h, key)
-		s.ks.arena.free(h)
+	if was := shapeOf(b); was.key != len(key) {
+		value := valueOf(b)
+		c, dst := s.create(s.ks.hash.sum(key), key, b[atKind], len(value), expiryOf(b))
+		copy(dst, value)
+		setAccess(s.ks.arena.block(c), accessOf(b))
+		s.ks.arena.free(h) // an object, if the value is one, now belongs to the new entry
 		return
 	}
 	copy(keyOf(b), key)
@@ -172,6 +176,10 @@ func (s *space) clone(h handle, key []byte) {
 	b := s.ks.arena.block(h)
 	value := valueOf(b)
 	c, dst := s.create(s.ks.hash.sum(key), key, b[atKind], len(value), expiryOf(b))
-	copy(dst, value)
+	if b = s.ks.arena.block(h); isObject(b[atKind]) {
+		setObject(dst, s.ks.arena.objects.add(s.ks.arena.objectOf(b).Clone()))
+	} else {
+		copy(dst, value)
+	}
 	setAccess(s.ks.arena.block(c), accessOf(b))
 }
