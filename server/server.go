@@ -82,14 +82,15 @@ type Server struct {
 	pause         pause
 	paused        map[*conn]struct{}
 
-	keyspace *store.Keyspace
-	env      command.Env
-	call1    command.Call // the command being executed
-	callTx   command.Call // the command being executed by EXEC
-	effects  effects
-	watch    watchTable
-	loading  bool // the data set is being loaded: few commands are allowed
-	cmdClock time.Duration
+	keyspace  *store.Keyspace
+	env       command.Env
+	call1     command.Call // the command being executed
+	callTx    command.Call // the command being executed by EXEC
+	effects   effects
+	watch     watchTable
+	functions functions
+	loading   bool // the data set is being loaded: few commands are allowed
+	cmdClock  time.Duration
 
 	stats      stats
 	slowlog    slowlog
