@@ -203,6 +203,15 @@ func (a *arena) alloc(size int) handle {
 	return a.allocLarge(size)
 }
 
+// allocPart is alloc for a part of an object. Compaction leaves such blocks where
+// they are, since only their object knows who refers to them.
+func (a *arena) allocPart(size int) handle {
+	if size <= maxSlab {
+		return a.allocSlab(partClass + classOf(size))
+	}
+	return a.alloc(size)
+}
+
 // free takes a block back. The handle must not be used again.
 func (a *arena) free(h handle) {
 	switch c := h.chunk(); a.info[c].kind {

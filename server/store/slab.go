@@ -18,14 +18,18 @@ const (
 	// tableClass is the class of the overflow buckets of hash tables. They
 	// have spans of their own, since compaction could not tell them from entries.
 	tableClass = 0
-	maxClasses = 64
+
+	// Parts of objects have classes and spans of their own, too: class c of the
+	// entries is partClass+c of the parts.
+	partClass  = 64
+	maxClasses = 2 * partClass
 
 	// smallChunks is how many chunks of spans do without huge pages.
 	smallChunks = 2
 )
 
-// classSize is the block size of each class, and sizeClass the class for a size
-// in units, rounded up.
+// classSize is the block size of each class, and sizeClass the class of entries
+// for a size in units, rounded up. Entries have the classes below numClasses.
 var classSize, sizeClass, numClasses = sizeClasses()
 
 // sizeClasses builds the classes: steps of 8 bytes up to 128, where most entries
@@ -36,7 +40,7 @@ func sizeClasses() (sizes [maxClasses]uint16, classes [maxSlab/unit + 1]uint8, c
 	count = 1
 	next := 0
 	for size := 16; size <= maxSlab; size += max(unit, 1<<(bits.Len(uint(size))-4)) {
-		sizes[count] = uint16(size)
+		sizes[count], sizes[partClass+count] = uint16(size), uint16(size)
 		for ; next <= size/unit; next++ {
 			classes[next] = uint8(count)
 		}
@@ -197,7 +201,7 @@ func (a *arena) releaseSpan(chunk uint32, i int) {
 // that were.
 func (a *arena) releaseEmptySpans() int {
 	n := 0
-	for class := range numClasses {
+	for class := range maxClasses {
 		list := a.slabs.partial[class]
 		if len(list) != 1 {
 			continue
@@ -215,7 +219,7 @@ func (a *arena) releaseEmptySpans() int {
 // entryBytes is what the handed-out blocks of all classes but the tables' hold.
 func (s *slabs) entryBytes() int {
 	n := 0
-	for class := tableClass + 1; class < numClasses; class++ {
+	for class := tableClass + 1; class < maxClasses; class++ {
 		n += s.used[class] * int(classSize[class])
 	}
 	return n
@@ -224,7 +228,7 @@ func (s *slabs) entryBytes() int {
 // spanBytes is what all spans in use take.
 func (s *slabs) spanBytes() int {
 	n := 0
-	for class := range numClasses {
+	for class := range maxClasses {
 		n += s.count[class] * spanSize
 	}
 	return n
