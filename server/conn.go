@@ -75,8 +75,9 @@ type conn struct {
 
 // blocking is why a connection waits, and what to do about it.
 type blocking struct {
-	kind    string // for CLIENT LIST and messages, e.g. "wait"
-	timer   *timer // the time-out, or nil
+	kind    string   // for CLIENT LIST and messages, e.g. "wait"
+	timer   *timer   // the time-out, or nil
+	keys    *keyWait // when it waits for keys
 	unblock func(reason unblockReason)
 }
 
@@ -205,7 +206,7 @@ func (c *conn) received() int64 {
 
 // resume goes on with what was received while the connection had to wait.
 func (s *Server) resume(c *conn) {
-	if !c.has(flagClosed) && len(c.in) > 0 {
+	if !c.has(flagClosed|flagCloseAfterReply|flagCloseNow) && len(c.in) > 0 {
 		s.consume(c, c.in, true)
 	}
 }

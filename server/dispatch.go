@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/lockstep-db/lockstep/server/command"
 )
@@ -56,6 +57,7 @@ func (s *Server) request(c *conn, args [][]byte) bool {
 	call := &s.call1
 	call.Args, call.DBIndex = args, c.db
 	s.run(c, call, spec)
+	s.serveReady()
 	return true
 }
 
@@ -133,14 +135,8 @@ func (s *Server) writeGate() command.ReplyError {
 
 // run executes a command on a call whose arguments and database are set.
 func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
-	call.Out = &c.out
-	call.DB = s.keyspace.DB(call.DBIndex)
-	call.Now = s.clock.unixMs
-	call.Session = c
-	call.FromPrimary = c.has(flagPrimary)
-	call.NoTouch = c.has(flagNoTouch)
-	call.Expiry = s.expiryFor(c)
-	if len(s.monitors) > 0 && spec != s.execCommand {
+	s.prepare(c, call)
+	if len(s.monitors) > 0 && spec != s.execCommand && !call.Again {
 		s.feedMonitors(c, spec, call.Args)
 	}
 	before := len(c.out.Buf)
@@ -152,6 +148,18 @@ func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 		s.feedMonitors(c, spec, call.Args) // behind what it executed
 	}
 	s.finish(c, call, spec, before)
+}
+
+// prepare tells a call about the connection and the moment.
+func (s *Server) prepare(c *conn, call *command.Call) {
+	call.Out = &c.out
+	call.DB = s.keyspace.DB(call.DBIndex)
+	call.Now = s.clock.unixMs
+	call.Session = c
+	call.FromPrimary = c.has(flagPrimary)
+	call.NoTouch = c.has(flagNoTouch)
+	call.Expiry = s.expiryFor(c)
+	call.MayWait = (call == &s.call1 || call == &s.callWait) && c.flags&(flagPrimary|flagReplica) == 0
 }
 
 func (s *Server) expiryFor(c *conn) command.ExpiryMode {
@@ -169,6 +177,30 @@ func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before 
 	now := s.clock.elapsed()
 	took := now - s.cmdClock
 	s.cmdClock = now
+	if call.Waiting != nil {
+		s.awaitKeys(c, call, spec, took)
+		return
+	}
+	if call.Again {
+		w := c.blocked.keys
+		took += w.spent
+		s.served(w)
+	}
+	s.account(c, call, spec, took, before)
+	if spec.Flags&command.Write != 0 && c.flags&(flagWrote|flagPrimary) == 0 && s.config.Managed {
+		c.flags |= flagWrote
+		s.wrote = append(s.wrote, c)
+	}
+	if call != &s.call1 && call != &s.callWait {
+		s.boundOutput(c)
+		return // EXEC decides about the reply of the whole
+	}
+	s.settleReply(c, before)
+}
+
+// account counts a command whose reply, which begins at before, is there. A command
+// that had to wait is counted once, with the time that it took without the wait.
+func (s *Server) account(c *conn, call *command.Call, spec *command.Spec, took time.Duration, before int) {
 	s.stats.ran(spec.ID(), took, call.Failed)
 	if call.Failed {
 		s.stats.countError(c.out.Buf[min(before, len(c.out.Buf)):])
@@ -176,15 +208,6 @@ func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before 
 	if took >= s.notable {
 		s.slow(c, call, spec, took)
 	}
-	if spec.Flags&command.Write != 0 && c.flags&(flagWrote|flagPrimary) == 0 && s.config.Managed {
-		c.flags |= flagWrote
-		s.wrote = append(s.wrote, c)
-	}
-	if call != &s.call1 {
-		s.boundOutput(c)
-		return // EXEC decides about the reply of the whole
-	}
-	s.settleReply(c, before)
 }
 
 // settleReply drops a reply that must not be sent, or has it written.

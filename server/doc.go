@@ -21,6 +21,7 @@
 //	conn.go      one client: reading, parsing, writing, closing
 //	dispatch.go  from a request to a command: the gates, in order
 //	multi.go     MULTI, EXEC, DISCARD, WATCH
+//	blocking.go  commands that wait for keys
 //	effects.go   from a command to the log
 //	cron.go      what is done periodically: expiry, limits, save rules
 //	cmd_*.go     the commands that are about the server, not about keys

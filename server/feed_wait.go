@@ -106,8 +106,10 @@ func (s *Server) settleWaiters() {
 	}
 }
 
-// dismissWaiters ends all waits: a replica has no replicas of its own to wait for.
+// dismissWaiters ends all waits: a replica has no replicas of its own to wait for,
+// and keys are to be waited for at the primary.
 func (s *Server) dismissWaiters() {
+	s.dismissKeyWaits()
 	for _, w := range append([]*waiter(nil), s.repl.waiters...) {
 		s.unblock(w.c, unblockDemoted)
 	}

@@ -156,7 +156,9 @@ func (s *Server) infoClients(b *infoBuilder) {
 	b.field("client_recent_max_output_buffer", maxOut)
 	b.field("blocked_clients", s.stats.blocked+len(s.paused))
 	b.field("tracking_clients", 0)
-	b.field("clients_in_timeout_table", 0)
+	b.field("clients_in_timeout_table", s.waits.timed)
+	b.field("total_blocking_keys", len(s.waits.queues))
+	b.field("total_blocking_keys_on_nokey", s.waits.keysAwaitedGone())
 }
 
 func (s *Server) infoPersistence(b *infoBuilder) {

@@ -54,23 +54,28 @@ func queues(spec *command.Spec) bool {
 }
 
 func (s *Server) enqueue(c *conn, spec *command.Spec, args [][]byte) {
-	size := 0
-	for _, a := range args {
-		size += len(a)
-	}
-	// One allocation for all bytes: the arguments alias the read buffer.
-	data := make([]byte, 0, size)
-	kept := make([][]byte, len(args))
-	for i, a := range args {
-		data = append(data, a...)
-		kept[i] = data[len(data)-len(a) : len(data) : len(data)]
-	}
+	kept, size := keepArgs(args)
 	c.tx.queue = append(c.tx.queue, queued{spec, kept})
 	c.tx.flags |= spec.Flags & (command.Write | command.DenyOOM)
 	c.tx.bytes += size + queuedOverhead + len(args)*int(unsafe.Sizeof(args[0]))
 	before := len(c.out.Buf)
 	c.out.Simple("QUEUED")
 	s.settleReply(c, before)
+}
+
+// keepArgs copies arguments, which alias the read buffer, and returns how many
+// bytes they are.
+func keepArgs(args [][]byte) (kept [][]byte, size int) {
+	for _, a := range args {
+		size += len(a)
+	}
+	data := make([]byte, 0, size) // one allocation for all bytes
+	kept = make([][]byte, len(args))
+	for i, a := range args {
+		data = append(data, a...)
+		kept[i] = data[len(data)-len(a) : len(data) : len(data)]
+	}
+	return kept, size
 }
 
 func (s *Server) cmdMulti(call *command.Call) {
@@ -184,9 +189,7 @@ func (w *watchTable) add(s *Server, c *conn, db int, key []byte) {
 		w.byConn[c] = map[watchedKey]bool{}
 	}
 	w.byConn[c][k] = expired(s.keyspace.DB(db), key, s.clock.unixMs)
-	s.env.Touched = s.touched
-	s.env.Emptied = s.emptied
-	s.env.Swapped = s.swapped
+	s.hookEnv()
 }
 
 func expired(db *store.DB, key []byte, now int64) bool {
@@ -221,12 +224,28 @@ func (s *Server) unwatchAll(c *conn) {
 		}
 	}
 	delete(w.byConn, c)
-	if len(w.byConn) == 0 {
-		s.env.Touched, s.env.Emptied, s.env.Swapped = nil, nil, nil
+	s.hookEnv()
+}
+
+// hookEnv has commands tell of what somebody wants to know, and of nothing else:
+// it is called when those who watch keys, or wait for them, come and go.
+func (s *Server) hookEnv() {
+	watched, waited := len(s.watch.byConn) > 0, len(s.waits.queues) > 0
+	e, h := &s.env, &s.hooks
+	e.Touched, e.Emptied, e.Swapped, e.Ready = nil, nil, nil, nil
+	if watched || s.waits.gone > 0 {
+		e.Touched = h.Touched
+	}
+	if watched || waited {
+		e.Emptied, e.Swapped = h.Emptied, h.Swapped
+	}
+	if waited {
+		e.Ready = h.Ready
 	}
 }
 
 func (s *Server) touched(db int, key []byte) {
+	s.waits.changed(db, key)
 	for c := range s.watch.byKey[watchedKey{db, string(key)}] {
 		c.flags |= flagDirtyCAS
 	}
@@ -235,6 +254,9 @@ func (s *Server) touched(db int, key []byte) {
 // emptied is called before a database loses all its keys: those that exist are
 // touched, those that do not stay as they are.
 func (s *Server) emptied(db int) {
+	if s.waits.gone > 0 {
+		s.waits.signalAll(db)
+	}
 	for k := range s.watch.byKey {
 		if k.db == db {
 			if _, exists := s.keyspace.DB(db).Find([]byte(k.key)); exists {
@@ -247,6 +269,8 @@ func (s *Server) emptied(db int) {
 // swapped is called after two databases have traded places: a watched key that
 // exists in either is another one now.
 func (s *Server) swapped(a, b int) {
+	s.waits.signalAll(a)
+	s.waits.signalAll(b)
 	for k := range s.watch.byKey {
 		if k.db != a && k.db != b {
 			continue

@@ -38,6 +38,7 @@ func (s *Server) unpauseClients() {
 		s.resumeLater(c)
 	}
 	clear(s.paused)
+	s.waits.signalAll(-1)
 }
 
 // mustPause says whether a command has to wait for the end of the pause.

@@ -86,8 +86,11 @@ type Server struct {
 	env       command.Env
 	call1     command.Call // the command being executed
 	callTx    command.Call // the command being executed by EXEC
+	callWait  command.Call // the command of a client that has waited for a key
+	hooks     command.Env  // what hookEnv hooks into env; its other fields are unused
 	effects   effects
 	watch     watchTable
+	waits     keyWaits
 	functions functions
 	loading   bool // the data set is being loaded: few commands are allowed
 	cmdClock  time.Duration
@@ -161,7 +164,8 @@ func (s *Server) initEnv() {
 		Rand:     random.Uint64,
 		MaxBulk:  s.config.ProtoMaxBulkLen,
 	}
-	s.call1.Env, s.callTx.Env = &s.env, &s.env
+	s.call1.Env, s.callTx.Env, s.callWait.Env = &s.env, &s.env, &s.env
+	s.hooks = command.Env{Touched: s.touched, Emptied: s.emptied, Swapped: s.swapped, Ready: s.waits.signal}
 	s.applyCollectionLimits()
 }
 
@@ -245,6 +249,10 @@ func (s *Server) Port() int { return s.readyPort }
 // endBatch is what happens between executing and waiting.
 func (s *Server) endBatch() {
 	s.expiring.fast(s)
+	if len(s.waits.ready) > 0 { // by what no command did: a load, the end of a pause, expiry
+		s.cmdClock = s.clock.elapsed()
+		s.serveReady()
+	}
 	s.checkWrites()
 	s.feedReplicas()
 	if len(s.pendingWrites) > 0 {

@@ -216,6 +216,7 @@ func (l *load) end(notes replNotes, err error) {
 	l.notes = notes
 	if err == nil {
 		s.repl.loads = loadStats{l.keys, l.expired}
+		s.waits.signalAll(-1)
 	}
 	l.done(l, err)
 }

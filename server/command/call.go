@@ -62,18 +62,18 @@ type EventClass uint32
 
 // Classes by the letters of notify-keyspace-events.
 const (
-	EventGeneric EventClass = 1 << iota // g
-	EventString                         // $
-	EventExpired                        // x
-	EventEvicted                        // e
-	EventNew                            // n
-	EventMiss                           // m
-	EventList                           // l
-	EventSet                            // s
-	EventHash                           // h
-	EventSortedSet                      // z
-	EventStream                         // t
-	EventModule                         // d
+	EventGeneric   EventClass = 1 << iota // g
+	EventString                           // $
+	EventExpired                          // x
+	EventEvicted                          // e
+	EventNew                              // n
+	EventMiss                             // m
+	EventList                             // l
+	EventSet                              // s
+	EventHash                             // h
+	EventSortedSet                        // z
+	EventStream                           // t
+	EventModule                           // d
 )
 
 // Call is one execution of one command. A server keeps a Call and fills the

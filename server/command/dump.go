@@ -123,6 +123,7 @@ func runRestore(c *Call) {
 		args[2] = c.spell(at)
 		c.Rewrite(append(args, absTTLOption)...)
 	}
+	c.ready(key)
 	c.modified(EventGeneric, "restore", key)
 }
 

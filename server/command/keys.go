@@ -73,6 +73,7 @@ func rename(c *Call, unlessExists bool) bool {
 	c.DB.Rename(from, to)
 	c.modified(EventGeneric, "rename_from", from)
 	c.Touch(to)
+	c.ready(to)
 	c.notify(EventGeneric, "rename_to", to)
 	return true
 }
@@ -98,6 +99,7 @@ func runMove(c *Call) {
 	c.DB.Move(key, dst, key)
 	c.modified(EventGeneric, "move_from", key)
 	c.touchIn(dst.Index(), key)
+	c.readyIn(dst.Index(), key)
 	c.notifyIn(dst.Index(), EventGeneric, "move_to", key)
 	c.Out.Int(1)
 }
@@ -147,6 +149,7 @@ func runCopy(c *Call) {
 	c.DB.Copy(from, opts.dst, to)
 	c.Changed(1)
 	c.touchIn(opts.dst.Index(), to)
+	c.readyIn(opts.dst.Index(), to)
 	c.notifyIn(opts.dst.Index(), EventGeneric, "copy_to", to)
 	c.Out.Int(1)
 }
