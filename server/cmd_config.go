@@ -97,6 +97,8 @@ func (s *Server) apply(name string, old *config.Config) error {
 		"zset-max-listpack-entries", "zset-max-listpack-value",
 		"stream-node-max-bytes", "stream-node-max-entries", "hll-sparse-max-bytes":
 		s.applyCollectionLimits()
+	case "maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "maxmemory-samples", "maxmemory-eviction-tenacity":
+		s.applyEviction()
 	case "dir":
 		return s.changeDir(cfg.Dir)
 	case "loglevel":
@@ -179,6 +181,7 @@ func (s *Server) growClients(old int) error {
 
 func (s *Server) cmdConfigResetstat(call *command.Call) {
 	s.stats.reset()
+	s.eviction.evicted, s.eviction.exceeded = 0, 0
 	env := &s.env.Stats
 	env.Hits, env.Misses, env.Expired = 0, 0, 0
 	s.expiring.timeCapReached, s.expiring.spent, s.expiring.stalePercent = 0, 0, 0

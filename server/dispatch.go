@@ -86,7 +86,7 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if c.tx != nil && spec == s.execCommand {
 		flags |= c.tx.flags
 	}
-	if flags&command.DenyOOM != 0 && s.config.Maxmemory > 0 && s.memory.over(s) {
+	if s.config.Maxmemory > 0 && s.outOfMemory() && (flags&command.DenyOOM != 0 || c.has(flagMulti) && queues(spec)) {
 		return command.ErrOutOfMemory
 	}
 	if flags&command.Write != 0 {

@@ -15,19 +15,6 @@ type memoryPeak struct {
 	sampled  time.Duration
 
 	clients int64 // what connections occupied when it was last sampled
-
-	overTurn int64 // the turn of the loop for which isOver was computed
-	isOver   bool
-}
-
-// over says whether more than maxmemory is in use. It looks once per turn of the
-// loop: what one batch can add is bounded by what was read.
-func (m *memoryPeak) over(s *Server) bool {
-	if m.overTurn != s.stats.turns {
-		m.overTurn = s.stats.turns
-		m.isOver = int64(s.keyspace.MemoryStats().Used())+m.clients+baseMemory > s.config.Maxmemory
-	}
-	return m.isOver
 }
 
 // residentEvery bounds how often the kernel is asked: it has to add up pages.
@@ -120,8 +107,8 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	b.field("mem_aof_buffer", 0)
 	b.field("mem_allocator", "lockstep-slab")
 	b.field("active_defrag_running", 0)
-	b.field("lazyfree_pending_objects", store.Detached)
-	b.field("lazyfreed_objects", 0)
+	b.field("lazyfree_pending_objects", store.Detached+store.Orphans)
+	b.field("lazyfreed_objects", store.Released)
 	s.infoCollector(b)
 }
 

@@ -102,6 +102,7 @@ type Server struct {
 	storeTimer *timer // more of the keyspace's deferred work is to come
 	saving     savePoint
 	expiring   expireCycle
+	eviction   eviction
 	memory     memoryPeak
 	cronQueue  []*conn // connections that the cron has not looked at in this round
 	ballast    []byte
@@ -167,6 +168,7 @@ func (s *Server) initEnv() {
 	s.call1.Env, s.callTx.Env, s.callWait.Env = &s.env, &s.env, &s.env
 	s.hooks = command.Env{Touched: s.touched, Emptied: s.emptied, Swapped: s.swapped, Ready: s.waits.signal}
 	s.applyCollectionLimits()
+	s.applyEviction()
 }
 
 // Run serves until ctx ends or SHUTDOWN; both are an orderly stop, after which

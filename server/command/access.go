@@ -7,10 +7,9 @@ import "github.com/lockstep-db/lockstep/server/store"
 // counter of accesses.
 
 const (
-	accessMask   = 1<<24 - 1
-	minutesMask  = 1<<16 - 1
-	lfuInitial   = 5 // so that a new key is not the first to be evicted
-	lfuLogFactor = 10
+	accessMask  = 1<<24 - 1
+	minutesMask = 1<<16 - 1
+	lfuInitial  = 5 // so that a new key is not the first to be evicted
 )
 
 // access notes that an entry is being used, or was just made.
@@ -36,14 +35,24 @@ func (c *Call) created(key []byte) {
 func (c *Call) minutes() uint32 { return uint32(c.Now/60000) & minutesMask }
 
 // idleSeconds is how long ago an entry was accessed.
-func (c *Call) idleSeconds(e store.Entry) int64 {
-	return int64((uint32(c.Now/1000) - e.Access()) & accessMask)
+func (c *Call) idleSeconds(e store.Entry) int64 { return IdleSeconds(e, c.Now) }
+
+// IdleSeconds is how long ago an entry was accessed, when no LFU policy is
+// selected. now is in Unix milliseconds.
+func IdleSeconds(e store.Entry, now int64) int64 {
+	return int64((uint32(now/1000) - e.Access()) & accessMask)
 }
 
-// lfuCounter is the counter of an entry, less one for every minute without an
-// access.
-func (c *Call) lfuCounter(bits uint32) uint32 {
-	idle := (c.minutes() - bits>>8) & minutesMask
+func (c *Call) lfuCounter(bits uint32) uint32 { return c.Frequency(bits, c.Now) }
+
+// Frequency is the counter (0 to 255) in an entry's access bits, less one for
+// every LFUDecay minutes without an access, when an LFU policy is selected. now
+// is in Unix milliseconds.
+func (env *Env) Frequency(bits uint32, now int64) uint32 {
+	if env.LFUDecay == 0 {
+		return bits & 0xff
+	}
+	idle := (uint32(now/60000) - bits>>8) & minutesMask / uint32(env.LFUDecay)
 	return max(bits&0xff, idle) - idle
 }
 
@@ -59,7 +68,7 @@ func (c *Call) lfuTouch(bits uint32) uint32 {
 		if n > lfuInitial {
 			base = uint64(n - lfuInitial)
 		}
-		if c.Rand()%(base*lfuLogFactor+1) == 0 {
+		if c.Rand()%(base*uint64(c.LFULogFactor)+1) == 0 {
 			n++
 		}
 	}

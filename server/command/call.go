@@ -43,6 +43,9 @@ type Env struct {
 	// LFU says that an LFU eviction policy is selected, so that the access
 	// field of entries holds frequencies instead of times.
 	LFU bool
+	// LFULogFactor and LFUDecay (minutes, 0: never) tune the frequencies
+	// (lfu-log-factor, lfu-decay-time).
+	LFULogFactor, LFUDecay int
 	// Touched is told of every key that is modified, removed or replaced, for
 	// WATCH. nil: nobody watches.
 	Touched func(db int, key []byte)

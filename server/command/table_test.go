@@ -262,7 +262,7 @@ func TestAccessBits(t *testing.T) {
 	if got := spellReply(t, s.do(words(t, "OBJECT IDLETIME k")...)); got != "0" {
 		t.Errorf("idle for %s seconds after a GET; want 0", got)
 	}
-	s.env.LFU = true
+	s.env.LFU, s.env.LFULogFactor, s.env.LFUDecay = true, 10, 1
 	s.do(words(t, "DEL k")...)
 	s.do(words(t, "SET k v")...)
 	for range 5000 {

@@ -95,7 +95,6 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 		{"open quotes", "requirepass \"abc\n", []string{"Unbalanced quotes in configuration line"}},
 		{"bad save rules", "save 900 x\n", []string{"Invalid save parameters"}},
 		{"a feature that is not here", "appendonly yes\n", []string{"appendonly is not supported", "set it to no"}},
-		{"eviction", "maxmemory-policy allkeys-lru\n", []string{"maxmemory-policy allkeys-lru is not supported", "noeviction"}},
 		{"a module", "loadmodule /x.so\n", []string{"loadmodule is not supported"}},
 		{"a path for the snapshot", "dbfilename /tmp/x\n", []string{"just a filename"}},
 		{"a missing include", "include /nonexistent.conf\n", []string{"at line 1", "can't open config file '/nonexistent.conf'"}},

@@ -90,7 +90,8 @@ func generalDirectives() []directive {
 func memoryDirectives() []directive {
 	return []directive{
 		memory("maxmemory", "", func(c *Config) *int64 { return &c.Maxmemory }, 0, math.MaxInt64, 0),
-		policyDirective(),
+		enum("maxmemory-policy", "", func(c *Config) *string { return &c.MaxmemoryPolicy }, 0, "volatile-lru", "volatile-lfu",
+			"volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"),
 		integer("maxmemory-samples", "", func(c *Config) *int { return &c.MaxmemorySamples }, 1, maxInt32, 0),
 		integer("maxmemory-eviction-tenacity", "", func(c *Config) *int { return &c.MaxmemoryTenacity }, 0, 100, 0),
 		integer("lfu-log-factor", "", func(c *Config) *int { return &c.LFULogFactor }, 0, maxInt32, 0),
@@ -247,26 +248,6 @@ func fileNameDirective() directive {
 			return errors.New("dbfilename can't be a path, just a filename")
 		}
 		return plain(c, words)
-	}
-	return d
-}
-
-// policyDirective knows that nothing is evicted yet.
-func policyDirective() directive {
-	policies := []string{"volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
-		"allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"}
-	d := enum("maxmemory-policy", "", func(c *Config) *string { return &c.MaxmemoryPolicy }, 0, policies...)
-	known := d.set
-	d.set = func(c *Config, words []string) error {
-		probe := *c
-		if err := known(&probe, words); err != nil {
-			return err
-		}
-		if probe.MaxmemoryPolicy != "noeviction" {
-			return &UnsupportedError{Directive: "maxmemory-policy " + probe.MaxmemoryPolicy, Off: "noeviction", What: "keys are not evicted"}
-		}
-		c.MaxmemoryPolicy = probe.MaxmemoryPolicy
-		return nil
 	}
 	return d
 }

@@ -60,7 +60,7 @@ func (k *Keyspace) evacuate(id uint32) (cost int) {
 			cost += moveCost
 		}
 	}
-	a.slabs.used[sp.class] -= int(sp.used)
+	a.slabs.tally(sp.class, -int(sp.used))
 	a.releaseSpan(chunk, i)
 	return cost + dropCost
 }

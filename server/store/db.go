@@ -1,5 +1,7 @@
 package store
 
+import "math/bits"
+
 // DB is one numbered database. The pointer stays valid, and names the same
 // number, for the life of the Keyspace, also across Swap and FlushAll.
 type DB struct {
@@ -129,6 +131,30 @@ func (db *DB) Each(visit func(Entry) bool) {
 func (db *DB) RandomEntry(r uint64) (Entry, bool) {
 	h := db.space.table.random(r)
 	return Entry{db.ks.arena, h}, h != 0
+}
+
+// Sample visits about n different keys in a few neighbouring groups, from a place
+// drawn given r, a random number (eviction, where speed counts more than equal
+// chances). visit must not mutate the Keyspace. It returns the number visited.
+func (db *DB) Sample(r uint64, n int, visit func(Entry)) int {
+	t := &db.space.table
+	if t.count == 0 {
+		return 0
+	}
+	i, _ := bits.Mul64(mix(r), t.buckets)
+	seen := 0
+	for looked := uint64(0); seen < n && looked < t.buckets; looked++ {
+		t.visit(i, func(h handle) {
+			if seen < n {
+				seen++
+				visit(Entry{t.arena, h})
+			}
+		})
+		if i++; i == t.buckets {
+			i = 0
+		}
+	}
+	return seen
 }
 
 // SampleVolatile visits up to n different keys that have an expiry time, drawn

@@ -79,12 +79,7 @@ func (k *Keyspace) Close() {
 // the server calls it from its cron and when it is idle. Entries are void after
 // it.
 func (k *Keyspace) Step(budget int) (more bool) {
-	for budget > 0 && len(k.doomed) > 0 {
-		budget -= k.reap(budget)
-	}
-	for budget > 0 && len(k.arena.objects.orphans) > 0 {
-		budget -= k.arena.releaseOrphan(budget)
-	}
+	budget = k.Reclaim(budget)
 	for ; budget > 0 && len(k.arena.large.graves) > 0; budget -= graveCost {
 		k.arena.bury()
 	}
@@ -102,6 +97,19 @@ func (k *Keyspace) Step(budget int) (more bool) {
 		budget -= cost
 	}
 	return true
+}
+
+// Reclaim is the part of Step that frees what has been deleted already: whoever
+// deletes in order to have memory calls it. It returns what is left of the
+// budget; when that is positive, nothing more is waiting.
+func (k *Keyspace) Reclaim(budget int) (left int) {
+	for budget > 0 && len(k.doomed) > 0 {
+		budget -= k.reap(budget)
+	}
+	for budget > 0 && len(k.arena.objects.orphans) > 0 {
+		budget -= k.arena.releaseOrphan(budget)
+	}
+	return budget
 }
 
 // What pieces of Step's work cost, in its units.

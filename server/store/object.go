@@ -27,6 +27,7 @@ type objects struct {
 	byNumber []Object // nil: the number is free
 	free     []uint32
 	orphans  []Object // belong to no entry any more; Step releases them
+	released int      // how many Step has released since the beginning
 }
 
 const objectRefSize = 4 // bytes of an entry's value that refers to an object
@@ -78,6 +79,7 @@ func (a *arena) releaseOrphan(budget int) (cost int) {
 	if done {
 		o.orphans[last] = nil
 		o.orphans = o.orphans[:last]
+		o.released++
 	}
 	return cost + 1
 }

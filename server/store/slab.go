@@ -73,10 +73,19 @@ type slabs struct {
 	vacant  []uint32             // chunks with vacant spans
 	count   [maxClasses]int      // spans in use
 	used    [maxClasses]int      // blocks handed out
+	bytes   int                  // what these hold, those of hash tables excepted
 	chunks  int                  // chunks of kindSlab
 }
 
 func perSpan(class uint8) int { return spanSize / int(classSize[class]) }
+
+// tally counts blocks that are handed out, or taken back when n is negative.
+func (s *slabs) tally(class uint8, n int) {
+	s.used[class] += n
+	if class != tableClass {
+		s.bytes += n * int(classSize[class])
+	}
+}
 
 func (a *arena) allocSlab(class uint8) handle {
 	s := &a.slabs
@@ -99,7 +108,7 @@ func (a *arena) allocSlab(class uint8) handle {
 		sp.fresh++
 	}
 	sp.used++
-	s.used[class]++
+	s.tally(class, 1)
 	if sp.free == 0 && int(sp.fresh) == spanSize/size {
 		a.dropPartial(sp)
 	}
@@ -113,7 +122,7 @@ func (a *arena) freeSlab(h handle) {
 	setFree(a.chunks[chunk][offset:], sp.free)
 	sp.free = uint16(offset%spanSize/unit) + 1
 	sp.used--
-	s.used[sp.class]--
+	s.tally(sp.class, -1)
 	if sp.pos < 0 {
 		sp.pos = int32(len(s.partial[sp.class]))
 		s.partial[sp.class] = append(s.partial[sp.class], chunk*spansPerChunk+uint32(offset/spanSize))
@@ -212,15 +221,6 @@ func (a *arena) releaseEmptySpans() int {
 			a.releaseSpan(id/spansPerChunk, int(id%spansPerChunk))
 			n++
 		}
-	}
-	return n
-}
-
-// entryBytes is what the handed-out blocks of all classes but the tables' hold.
-func (s *slabs) entryBytes() int {
-	n := 0
-	for class := tableClass + 1; class < maxClasses; class++ {
-		n += s.used[class] * int(classSize[class])
 	}
 	return n
 }

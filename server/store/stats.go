@@ -8,6 +8,8 @@ type MemoryStats struct {
 	Free      int // free blocks within spans that are in use
 	Reserved  int // all of the above: what is taken from the operating system, at most
 	Detached  int // number of keys of cleared databases that Step has yet to free; Entries counts them
+	Orphans   int // number of objects of removed keys that Step has yet to release; Entries counts them
+	Released  int // number of orphans that Step has released so far
 	Databases []DBStats
 }
 
@@ -36,8 +38,8 @@ func (m MemoryStats) Fragmentation() float64 {
 func (k *Keyspace) MemoryStats() MemoryStats {
 	a := k.arena
 	m := MemoryStats{
-		Entries: a.slabs.entryBytes() + a.runs.pages*pageSize + a.large.bytes,
-		Free:    a.slabs.spanBytes() - a.slabs.entryBytes() - a.slabs.used[tableClass]*bucketSize,
+		Entries: k.Entries(),
+		Free:    a.slabs.spanBytes() - a.slabs.bytes - a.slabs.used[tableClass]*bucketSize,
 	}
 	for _, db := range k.dbs {
 		d := db.space.stats()
@@ -45,6 +47,7 @@ func (k *Keyspace) MemoryStats() MemoryStats {
 		m.Tables += d.Table + d.Index
 		m.Databases = append(m.Databases, d)
 	}
+	m.Orphans, m.Released = len(a.objects.orphans), a.objects.released
 	for _, s := range k.detached() {
 		d := s.stats()
 		m.Detached += d.Keys
@@ -52,6 +55,13 @@ func (k *Keyspace) MemoryStats() MemoryStats {
 	}
 	m.Reserved = m.Entries + m.Tables + m.Free + a.large.graveBytes()
 	return m
+}
+
+// Entries is the part of MemoryStats that changes with every write, in bytes: it
+// takes no time to ask for.
+func (k *Keyspace) Entries() int {
+	a := k.arena
+	return a.slabs.bytes + a.runs.pages*pageSize + a.large.bytes
 }
 
 func (s *space) stats() DBStats {
