@@ -17,6 +17,11 @@ func errSubArity(name string) command.ReplyError {
 	return command.ReplyError("ERR wrong number of arguments for '" + name + "' command")
 }
 
+// errSubSyntax is for a subcommand that does not take so many arguments.
+func errSubSyntax(container string, sub []byte) command.ReplyError {
+	return command.ReplyError(fmt.Sprintf("ERR unknown subcommand or wrong number of arguments for '%.128s'. Try %s HELP.", sub, upperWord(container)))
+}
+
 // foldIs compares an argument with a lower-case word, without regard to case.
 func foldIs(arg []byte, word string) bool {
 	if len(arg) != len(word) {

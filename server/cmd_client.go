@@ -102,8 +102,9 @@ func (s *Server) clientLine(c *conn) string {
 		multi = len(c.tx.queue)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d",
-		c.id, c.peer, c.local, c.fd, c.name, (now-c.created)/1000, (now-c.lastUsed)/1000, clientFlags(c), c.db, multi)
+	fmt.Fprintf(&b, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d",
+		c.id, c.peer, c.local, c.fd, c.name, (now-c.created)/1000, (now-c.lastUsed)/1000, clientFlags(c), c.db,
+		c.subscribed(topicChannel), c.subscribed(topicPattern), c.subscribed(topicShard), multi)
 	multiMem := 0
 	if c.tx != nil {
 		multiMem = c.tx.bytes
@@ -151,6 +152,7 @@ func clientFlags(c *conn) string {
 		letter byte
 	}{
 		{c.has(flagMonitor), 'O'}, {c.has(flagReplica) && !c.has(flagMonitor), 'S'}, {c.has(flagPrimary), 'M'},
+		{c.listens(), 'P'},
 		{c.has(flagMulti), 'x'}, {c.blocked != nil || c.has(flagPaused), 'b'}, {c.has(flagDirtyCAS), 'd'},
 		{c.has(flagCloseAfterReply), 'c'}, {c.has(flagCloseNow), 'A'}, {c.has(flagUnix), 'U'},
 		{c.has(flagReadonly), 'r'}, {c.has(flagNoEvict), 'e'}, {c.has(flagNoTouch), 'T'},
@@ -170,6 +172,9 @@ func outputClass(c *conn) int {
 	if c.has(flagReplica) {
 		return config.ClassReplica
 	}
+	if c.listens() {
+		return config.ClassPubSub
+	}
 	return config.ClassNormal
 }
 
@@ -180,6 +185,8 @@ func clientType(c *conn) string {
 		return "master"
 	case c.has(flagReplica):
 		return "replica"
+	case c.listens():
+		return "pubsub"
 	}
 	return "normal"
 }

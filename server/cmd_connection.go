@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"slices"
 
 	"github.com/lockstep-db/lockstep/server/command"
 )
@@ -33,6 +34,13 @@ func (s *Server) connectionSpecs() []*command.Spec {
 }
 
 func (s *Server) cmdPing(call *command.Call) {
+	if c := session(call); c.listens() && !c.out.RESP3() && len(call.Args) <= 2 {
+		// A listener's client expects nothing but messages.
+		call.Out.Array(2)
+		call.Out.BulkString("pong")
+		call.Out.Bulk(slices.Concat(call.Args[1:]...))
+		return
+	}
 	switch len(call.Args) {
 	case 1:
 		call.Out.Simple("PONG")
@@ -67,6 +75,7 @@ func (s *Server) cmdReset(call *command.Call) {
 	c := session(call)
 	s.endTransaction(c)
 	s.monitors.remove(c)
+	s.pubsub.leave(c)
 	c.flags &^= flagMonitor | flagReplyOff | flagReplySkip | flagReplySkipNext | flagReadonly | flagNoTouch
 	c.db, c.name = 0, ""
 	c.out.Proto = 2

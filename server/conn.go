@@ -41,6 +41,8 @@ const (
 	flagWrote       // has executed a write in this batch
 	flagUnix        // came in by the Unix socket
 	flagReadStopped // EPOLLIN is off
+	flagPushReply   // the command's reply is a push, which CLIENT REPLY OFF does not silence
+	flagRedirect    // CLIENT CAPA redirect: understands -REDIRECT
 )
 
 // conn is one client. The reactor owns it.
@@ -68,6 +70,8 @@ type conn struct {
 
 	tx      *transaction // MULTI's queue and WATCH's keys; nil when unused
 	blocked *blocking    // waits for something (WAIT, pause); nil when not
+
+	subs *subscriptions // what it listens to; nil: it is not in subscriber mode
 
 	replica     *feed // its side of replication, when this is a replica
 	writeOffset int64 // of the stream after its last write, for WAIT
@@ -367,6 +371,7 @@ func (s *Server) closeConn(c *conn) {
 	s.endTransaction(c)
 	s.unwatchAll(c)
 	s.monitors.remove(c)
+	s.pubsub.leave(c)
 	delete(s.paused, c)
 	if c.fd >= 0 {
 		s.unwatchFD(c.fd)

@@ -99,7 +99,7 @@ func (s *Server) clientsCron() {
 
 func (s *Server) clientCron(c *conn) {
 	idle := s.clock.unixMs - c.lastUsed
-	if t := int64(s.config.Timeout); t > 0 && idle > t*1000 && c.blocked == nil &&
+	if t := int64(s.config.Timeout); t > 0 && idle > t*1000 && c.blocked == nil && !c.listens() &&
 		c.flags&(flagPrimary|flagReplica|flagMonitor|flagPaused) == 0 {
 		s.log.Verbosef("Closing idle client %s", c.peer)
 		s.closeConn(c)

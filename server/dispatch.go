@@ -93,6 +93,13 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 		if refusal := s.writeGate(); refusal != "" {
 			return refusal
 		}
+	} else if flags&(command.PubSub|command.MayReplicate) == command.PubSub|command.MayReplicate {
+		if refusal := s.publishGate(); refusal != "" {
+			return refusal
+		}
+	}
+	if c.listens() && !c.out.RESP3() && !inSubscriberMode(spec) {
+		return errSubscriberMode(spec)
 	}
 	if s.loading && flags&command.Loading == 0 {
 		return errLoading
@@ -133,6 +140,19 @@ func (s *Server) writeGate() command.ReplyError {
 	return ""
 }
 
+// publishGate says why messages can not be passed on to replicas, and so not be
+// published at all: a server of a cluster that must not lead adds nothing to the
+// stream. On an ordinary replica, as in Redis, its own listeners hear them.
+func (s *Server) publishGate() command.ReplyError {
+	if !s.config.Managed || s.isReplica() {
+		return ""
+	}
+	if refusal := s.managedRefusal(); refusal != command.ErrReadOnly {
+		return refusal
+	}
+	return ""
+}
+
 // run executes a command on a call whose arguments and database are set.
 func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 	s.prepare(c, call)
@@ -148,6 +168,9 @@ func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 		s.feedMonitors(c, spec, call.Args) // behind what it executed
 	}
 	s.finish(c, call, spec, before)
+	if previous == nil && s.held.any() {
+		s.releasePushes(c)
+	}
 }
 
 // prepare tells a call about the connection and the moment.
@@ -212,8 +235,11 @@ func (s *Server) account(c *conn, call *command.Call, spec *command.Spec, took t
 
 // settleReply drops a reply that must not be sent, or has it written.
 func (s *Server) settleReply(c *conn, before int) {
-	if c.flags&(flagReplyOff|flagReplySkip|flagReplySkipNext|flagPrimary|flagReplica) != 0 {
-		if before < len(c.out.Buf) {
+	if c.flags&(flagReplyOff|flagReplySkip|flagReplySkipNext|flagPrimary|flagReplica|flagPushReply) != 0 {
+		if c.has(flagPushReply) {
+			c.flags &^= flagPushReply
+			s.pushed(c)
+		} else if before < len(c.out.Buf) {
 			c.out.Buf = c.out.Buf[:before]
 			if c.has(flagReplica) {
 				s.feedSpoke(c)

@@ -53,6 +53,7 @@ func docs() map[string]command.Doc {
 	add("transactions", transactionDocs())
 	add("server", serverDocs())
 	add("server", diagnosticDocs())
+	add("pubsub", pubsubDocs())
 	add("cluster", map[string]command.Doc{
 		"readonly":  {Since: "3.0.0", Summary: "Belongs to cluster mode, which this server does not have"},
 		"readwrite": {Since: "3.0.0", Summary: "Belongs to cluster mode, which this server does not have"},

@@ -17,10 +17,13 @@ const (
 // queuedOverhead is what a queued command costs beside its arguments, in bytes.
 const queuedOverhead = int(unsafe.Sizeof(queued{}))
 
+// queuedFlags of a command make EXEC pass, or wait at, the same gates.
+const queuedFlags = command.Write | command.ReadOnly | command.DenyOOM | command.PubSub | command.MayReplicate
+
 // transaction is what a connection has queued since MULTI.
 type transaction struct {
 	queue []queued
-	flags command.Flags // Write and DenyOOM, of all queued commands together
+	flags command.Flags // those that matter to EXEC, of all queued commands together
 	bytes int
 }
 
@@ -56,7 +59,7 @@ func queues(spec *command.Spec) bool {
 func (s *Server) enqueue(c *conn, spec *command.Spec, args [][]byte) {
 	kept, size := keepArgs(args)
 	c.tx.queue = append(c.tx.queue, queued{spec, kept})
-	c.tx.flags |= spec.Flags & (command.Write | command.DenyOOM)
+	c.tx.flags |= spec.Flags & queuedFlags
 	c.tx.bytes += size + queuedOverhead + len(args)*int(unsafe.Sizeof(args[0]))
 	before := len(c.out.Buf)
 	c.out.Simple("QUEUED")

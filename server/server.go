@@ -79,6 +79,8 @@ type Server struct {
 	wrote         []*conn // executed a write whose reply has not left; the lease is checked again before it does
 	current       *conn   // whose command is being executed
 	monitors      monitors
+	pubsub        pubsub
+	held          heldPushes
 	pause         pause
 	paused        map[*conn]struct{}
 
@@ -148,7 +150,7 @@ func New(o Options) (*Server, error) {
 
 func (s *Server) newTable() *command.Table {
 	t := command.NewTable()
-	t.Add(describe(slices.Concat(s.connectionSpecs(), s.transactionSpecs(), s.serverSpecs(), s.clusterSpecs()))...)
+	t.Add(describe(slices.Concat(s.connectionSpecs(), s.transactionSpecs(), s.serverSpecs(), s.clusterSpecs(), s.pubsubSpecs()))...)
 	t.Add(s.replicationSpecs()...)
 	return t
 }

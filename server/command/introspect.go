@@ -88,7 +88,7 @@ func replyInfo(c *Call, s *Spec) {
 	c.Out.Array(10)
 	c.Out.BulkString(s.full)
 	c.Out.Int(int64(s.Arity))
-	replyNames(c, uint32(s.Flags), flagNames[:], "")
+	replyNames(c, uint32(s.Flags&^MayReplicate), flagNames[:], "") // Redis keeps that one to itself
 	c.Out.Int(int64(s.FirstKey))
 	c.Out.Int(int64(s.LastKey))
 	c.Out.Int(int64(s.KeyStep))
