@@ -1,12 +1,13 @@
 package store
 
 // Keys that come and go leave spans half empty. Since nothing but one slot of a
-// table refers to an entry, entries can simply be moved together.
+// table refers to an entry, entries can simply be moved together. Among them lie
+// blocks of collections, which say whose they are.
 
 // compact empties one sparse span into others of its class and returns what that
 // cost in units of Step; 0 means that there is nothing worth doing.
 func (k *Keyspace) compact() (cost int) {
-	if len(k.doomed) > 0 {
+	if len(k.doomed) > 0 || len(k.arena.objects.orphans) > 0 {
 		// Tables that are being taken down can not be searched.
 		return 0
 	}
@@ -46,7 +47,7 @@ func (a *arena) sparse(class uint8) (id uint32, ok bool) {
 	return id, lowest < per
 }
 
-// evacuate moves all entries of a span elsewhere and releases it.
+// evacuate moves all blocks of a span elsewhere and releases it.
 func (k *Keyspace) evacuate(id uint32) (cost int) {
 	a := k.arena
 	sp := a.span(id)
@@ -65,13 +66,21 @@ func (k *Keyspace) evacuate(id uint32) (cost int) {
 	return cost + dropCost
 }
 
-// relocate moves an entry to another block of its class.
+// relocate moves what is in a block to another one of its class.
 func (k *Keyspace) relocate(from handle, class uint8, size int) {
 	a := k.arena
 	b := a.block(from)
-	s, p := k.owner(from, b)
 	to := a.allocSlab(class)
 	copy(a.block(to)[:size], b[:size])
+	switch {
+	case b[0]&bucketFlag != 0:
+		a.objects.byNumber[objectOfBucket(b)].(mover).moved(from, to)
+		return
+	case isMember(b):
+		a.objects.byNumber[objectOfMember(b)].(mover).moved(from, to)
+		return
+	}
+	s, p := k.owner(from, b)
 	p.b.setHandle(p.slot, to)
 	if b[atFlags]&flagVolatile != 0 {
 		s.volatile.set(indexOf(b), to)

@@ -138,20 +138,9 @@ func (k *Keyspace) reap(budget int) (cost int) {
 	if s.volatile.segments != nil {
 		s.volatile.release()
 	}
-	for cost < budget {
-		var entries chain
-		t := &s.table
-		t.empty(t.bucket(t.buckets-1), &entries)
-		t.dropBucket()
-		for _, e := range entries.slots() {
-			k.arena.discard(e.h)
-		}
-		t.count -= len(entries.slots())
-		cost += 1 + len(entries.slots())
-		if t.buckets == 0 {
-			k.doomed = k.doomed[:len(k.doomed)-1]
-			break
-		}
+	cost, done := s.table.demolish(max(budget, 1), k.arena.discard)
+	if done {
+		k.doomed = k.doomed[:len(k.doomed)-1]
 	}
 	return cost
 }

@@ -169,6 +169,9 @@ func checkVolatile(t testing.TB, db *DB) {
 func checkAccounts(t testing.TB, k *Keyspace) {
 	t.Helper()
 	bytes, links := 0, 0
+	for _, o := range k.arena.objects.byNumber {
+		bytes += blocksOf(o)
+	}
 	spaces := k.detached()
 	for _, db := range k.dbs {
 		spaces = append(spaces, db.space)
@@ -202,6 +205,24 @@ func checkAccounts(t testing.TB, k *Keyspace) {
 	if used := k.arena.slabs.used[tableClass]; used != links {
 		t.Fatalf("%d overflow buckets are handed out, %d are linked", used, links)
 	}
+}
+
+// blocksOf is what the blocks of an object take exactly; only objects made of
+// members are known here.
+func blocksOf(o Object) int {
+	m, ok := o.(interface{ blocks() int })
+	if !ok {
+		return 0
+	}
+	return m.blocks()
+}
+
+func (m *members) blocks() int {
+	n := m.bytes + m.table.links*bucketSize
+	for _, s := range m.table.segments {
+		n += m.table.arena.capacity(s.h)
+	}
+	return n
 }
 
 // checkReleased drains deferred work and checks that an empty keyspace holds

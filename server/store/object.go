@@ -1,6 +1,9 @@
 package store
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"syscall"
+)
 
 // A collection is held in one of two ways. A small one is *packed*: its bytes
 // lie within the entry, as those of a string do (packed.go). A large one is an
@@ -22,11 +25,26 @@ type Object interface {
 	Release(budget int) (cost int, done bool)
 }
 
+// A numbered object got its number when it was made, since the blocks that
+// belong to it carry the number.
+type numbered interface {
+	number() uint32
+}
+
+// A mover has blocks that compaction may move: they are got from arena.alloc, and
+// say in their first bytes that they belong to an object, and to which one
+// (objectOfBucket, objectOfMember).
+type mover interface {
+	// moved is told that the contents of one of the object's blocks have been
+	// copied to another one, and that the old one is about to be freed.
+	moved(from, to handle)
+}
+
 // objects gives objects numbers, since entries are bytes.
 type objects struct {
-	byNumber []Object // nil: the number is free
+	byNumber []Object // [0] stays nil, so that 0 is none; nil elsewhere: the number is free
 	free     []uint32
-	orphans  []Object // belong to no entry any more; Step releases them
+	orphans  []uint32 // belong to no entry any more; Step releases them
 	released int      // how many Step has released since the beginning
 }
 
@@ -34,22 +52,35 @@ const objectRefSize = 4 // bytes of an entry's value that refers to an object
 
 func isObject(kind byte) bool { return Encoding(kind&15) >= EncodingQuicklist }
 
+// add gives obj a number, unless it has one.
 func (o *objects) add(obj Object) uint32 {
+	if n, ok := obj.(numbered); ok {
+		return n.number()
+	}
+	return o.enter(obj)
+}
+
+// enter gives obj a number.
+func (o *objects) enter(obj Object) uint32 {
 	if n := len(o.free); n > 0 {
 		i := o.free[n-1]
 		o.free = o.free[:n-1]
 		o.byNumber[i] = obj
 		return i
 	}
+	if len(o.byNumber) == 0 {
+		o.byNumber = append(o.byNumber, nil)
+	}
+	if len(o.byNumber) == maxObjects {
+		panic(&OutOfMemoryError{Bytes: objectRefSize, Cause: syscall.ENOMEM})
+	}
 	o.byNumber = append(o.byNumber, obj)
 	return uint32(len(o.byNumber) - 1)
 }
 
-func (o *objects) remove(i uint32) {
-	o.orphans = append(o.orphans, o.byNumber[i])
-	o.byNumber[i] = nil
-	o.free = append(o.free, i)
-}
+// remove has an object released that no entry refers to any more. It keeps its
+// number until then, as its blocks carry it.
+func (o *objects) remove(i uint32) { o.orphans = append(o.orphans, i) }
 
 func setObject(value []byte, i uint32) { binary.LittleEndian.PutUint32(value, i) }
 
@@ -75,9 +106,11 @@ func (a *arena) discard(h handle) {
 func (a *arena) releaseOrphan(budget int) (cost int) {
 	o := &a.objects
 	last := len(o.orphans) - 1
-	cost, done := o.orphans[last].Release(budget)
+	i := o.orphans[last]
+	cost, done := o.byNumber[i].Release(budget)
 	if done {
-		o.orphans[last] = nil
+		o.byNumber[i] = nil
+		o.free = append(o.free, i)
 		o.orphans = o.orphans[:last]
 		o.released++
 	}

@@ -22,7 +22,7 @@ func (db *DB) Prefetch(hashes []Hash) {
 	var seen byte // keeps the compiler from leaving the reads out
 	for i, h := range hashes[:n] {
 		buckets[i] = t.bucket(t.index(uint64(h)))
-		seen |= buckets[i][linkFlag]
+		seen |= buckets[i][0]
 	}
 	for i, h := range hashes[:n] {
 		b := buckets[i]

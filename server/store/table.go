@@ -2,8 +2,9 @@ package store
 
 import "math/bits"
 
-// A table is a hash table of entry handles that grows and shrinks by one bucket
-// at a time (linear hashing, Litwin 1980): there never are two tables, no
+// A table is a hash table of handles, of the entries of a database or of the
+// members of a collection (members.go), which have their keys in the same place.
+// It grows and shrinks by one bucket at a time (linear hashing, Litwin 1980): there never are two tables, no
 // write ever waits for more than a bucket to be split, and the
 // memory per key is the same at every size.
 //
@@ -20,6 +21,7 @@ type table struct {
 	arena    *arena
 	hash     *hasher
 	segments []segment
+	object   uint32 // number of the object that the table belongs to; 0: a database
 	buckets  uint64 // in use; 0 before the first insertion
 	level    uint
 	count    int // entries
@@ -27,33 +29,17 @@ type table struct {
 	depth    int // no chain has more buckets than this
 }
 
-// A segment holds segmentBuckets buckets of a table. Its pages are zeroes until
-// they are used.
-type segment struct {
-	mem    []byte
-	region *region
-}
-
 const (
-	segmentBuckets = chunkSize / bucketSize
 	// A bucket of ten slots that has seven entries on average seldom needs a
 	// second one, and costs 9 bytes an entry.
 	splitAbove = 7
 	mergeBelow = 3
-	// dropBuckets is how many buckets at the end of the table must fall idle
-	// before their pages are given back, 64 KiB at a time.
-	dropBuckets = 1024
 )
 
 // A place is a slot that holds an entry.
 type place struct {
 	b    *bucket
 	slot int
-}
-
-func (t *table) bucket(i uint64) *bucket {
-	at := i % segmentBuckets * bucketSize
-	return (*bucket)(t.segments[i/segmentBuckets].mem[at : at+bucketSize])
 }
 
 // next is the bucket that continues b, which is linked.
@@ -137,9 +123,10 @@ func (t *table) put(b *bucket, tag byte, h handle) {
 				b.set(slot, tag, h)
 				return
 			}
-			more := t.arena.allocSlab(tableClass)
+			more := t.allocLink()
 			n := (*bucket)(t.arena.block(more))
 			*n = bucket{}
+			n.mark(t.object)
 			n.set(0, b.tag(linkSlot), b.handle(linkSlot))
 			b.link(more)
 			t.links++
@@ -166,37 +153,6 @@ func (t *table) fill(b *bucket, p place) {
 		t.arena.free(before.handle(linkSlot))
 		before.unlink()
 		t.links--
-	}
-}
-
-// addBucket brings bucket number t.buckets into use.
-func (t *table) addBucket() {
-	if t.buckets == uint64(len(t.segments))*segmentBuckets {
-		mem, region := t.arena.takeChunk(len(t.segments) > 0)
-		t.segments = append(t.segments, segment{mem, region})
-	}
-	t.buckets++
-	if t.buckets == 1 {
-		t.level, t.depth = 0, 1
-	} else if t.buckets == 2<<t.level {
-		t.level++
-	}
-}
-
-// dropBucket takes the last bucket, which is empty, out of use.
-func (t *table) dropBucket() {
-	t.buckets--
-	if t.buckets < 1<<t.level && t.level > 0 {
-		t.level--
-	}
-	last := &t.segments[len(t.segments)-1]
-	if at := t.buckets % segmentBuckets; at%dropBuckets == 0 {
-		end := min(at+dropBuckets, segmentBuckets)
-		dropPages(last.mem[at*bucketSize : end*bucketSize])
-		if at == 0 {
-			t.arena.returnChunk(last.mem, last.region)
-			t.segments = t.segments[:len(t.segments)-1]
-		}
 	}
 }
 
@@ -283,7 +239,7 @@ func (t *table) empty(b *bucket, c *chain) {
 		if b.linked() {
 			next = b.handle(linkSlot)
 		}
-		*b = bucket{}
+		b.reset()
 		if at != 0 {
 			t.arena.free(at)
 			t.links--
@@ -309,6 +265,26 @@ func (t *table) visit(i uint64, f func(handle)) int {
 			return n
 		}
 	}
+}
+
+// demolish takes up to about budget entries out of a table that is of no use any
+// more, bucket by bucket from the last one, and has free called for each. Until
+// the table is gone nothing else may be done with it.
+func (t *table) demolish(budget int, free func(handle)) (cost int, done bool) {
+	for t.buckets > 0 {
+		if cost >= budget {
+			return cost, false
+		}
+		var entries chain
+		t.empty(t.bucket(t.buckets-1), &entries)
+		t.dropBucket()
+		for _, e := range entries.slots() {
+			free(e.h)
+		}
+		t.count -= len(entries.slots())
+		cost += 1 + len(entries.slots())
+	}
+	return cost, true
 }
 
 func (t *table) hashOf(h handle) uint64 { return t.hash.sum(keyOf(t.arena.block(h))) }

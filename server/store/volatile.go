@@ -32,7 +32,7 @@ func (v *volatileIndex) set(i uint32, h handle) { binary.LittleEndian.PutUint64(
 func (v *volatileIndex) add(h handle) uint32 {
 	if v.count == len(v.segments)*segmentIndexes {
 		mem, region := v.arena.takeChunk(len(v.segments) > 0)
-		v.segments = append(v.segments, segment{mem, region})
+		v.segments = append(v.segments, segment{mem: mem, region: region})
 	}
 	i := uint32(v.count)
 	v.count++
