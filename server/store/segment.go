@@ -102,7 +102,7 @@ func (t *table) dropBlockRoom() {
 	case t.buckets == uint64(last)<<blockShift:
 		t.arena.free(t.segments[last].h)
 		t.segments = t.segments[:last]
-	case last == 0 && t.buckets*2 <= t.room():
+	case last == 0 && t.buckets*3 <= t.room()*2:
 		t.resizeFirst(t.buckets)
 	}
 }
