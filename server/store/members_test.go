@@ -157,7 +157,7 @@ func TestTheTableOfMembersIsAsSmallAsTheyAreFew(t *testing.T) {
 	o := newNamesOnly(k, "object")
 	check := func(what string, limit int) {
 		t.Helper()
-		if size := o.size() - o.bytes; size > bucketSize+o.len()*limit {
+		if size := o.size() - o.bytes; size > 2*bucketSize+o.len()*limit {
 			t.Fatalf("%s %d members the table takes %d bytes", what, o.len(), size)
 		}
 	}
