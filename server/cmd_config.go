@@ -101,6 +101,8 @@ func (s *Server) apply(name string, old *config.Config) error {
 		s.applyEviction()
 	case "dir":
 		return s.changeDir(cfg.Dir)
+	case "rdbcompression":
+		s.env.Dumps.Compress = cfg.RDBCompression
 	case "loglevel":
 		s.log.setLevel(cfg.LogLevel)
 	case "maxclients":

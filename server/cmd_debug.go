@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/sha1" //nolint:gosec // a fingerprint that has to equal Redis', not a protection
 	"fmt"
 	"math"
 	"strconv"
@@ -9,7 +8,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/server/command"
-	"github.com/lockstep-db/lockstep/server/store"
+	"github.com/lockstep-db/lockstep/server/dataset"
 )
 
 func (s *Server) debugSpec() *command.Spec {
@@ -91,68 +90,21 @@ func (s *Server) debugSleep(call *command.Call) {
 	call.Out.OK()
 }
 
-// digest is the fingerprint of a keyspace that does not depend on order.
-type digest [20]byte
-
-// xor mixes in the fingerprint of b.
-func (d *digest) xor(b []byte) {
-	sum := sha1.Sum(b) //nolint:gosec // see the import
-	for i := range d {
-		d[i] ^= sum[i]
-	}
-}
-
-// mix does the same where order matters.
-func (d *digest) mix(b []byte) {
-	d.xor(b)
-	*d = sha1.Sum(d[:]) //nolint:gosec // see the import
-}
-
-func valueDigest(e store.Entry, d *digest, scratch []byte) []byte {
-	typed := [4]byte{0, 0, 0, 0} // string, in network order
-	d.mix(typed[:])
-	scratch = e.StringBytes(scratch[:0])
-	d.mix(scratch)
-	if _, volatile := e.ExpireAt(); volatile {
-		d.xor([]byte("!!expire!!"))
-	}
-	return scratch
-}
-
 func (s *Server) debugDigest(call *command.Call) {
 	call.Out.Simple(s.keyspaceDigest())
 }
 
 // keyspaceDigest equals DEBUG DIGEST of a Redis with the same data.
-func (s *Server) keyspaceDigest() string {
-	var final digest
-	var scratch []byte
-	for i := range s.keyspace.Databases() {
-		db := s.keyspace.DB(i)
-		if db.Len() == 0 {
-			continue
-		}
-		number := [4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}
-		final.mix(number[:])
-		db.Each(func(e store.Entry) bool {
-			var d digest
-			d.mix(e.Key())
-			scratch = valueDigest(e, &d, scratch)
-			final.xor(d[:])
-			return true
-		})
-	}
-	return fmt.Sprintf("%x", final[:])
-}
+func (s *Server) keyspaceDigest() string { return dataset.OfKeyspace(s.keyspace).String() }
 
 func (s *Server) debugDigestValue(call *command.Call) {
 	call.Out.Array(len(call.Args) - 2)
 	for _, key := range call.Args[2:] {
-		var d digest
+		var d dataset.Digest
 		if e, ok := call.DB.Find(key); ok {
-			valueDigest(e, &d, nil)
+			d = dataset.OfValue(e)
 		}
-		call.Out.Simple(fmt.Sprintf("%x", d[:]))
+		call.Out.Simple(d.String())
 	}
 }
 

@@ -169,6 +169,7 @@ func (s *Server) initEnv() {
 	}
 	s.call1.Env, s.callTx.Env, s.callWait.Env = &s.env, &s.env, &s.env
 	s.hooks = command.Env{Touched: s.touched, Emptied: s.emptied, Swapped: s.swapped, Ready: s.waits.signal}
+	s.env.Dumps.Compress = s.config.RDBCompression
 	s.applyCollectionLimits()
 	s.applyEviction()
 }

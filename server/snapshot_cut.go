@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lockstep-db/lockstep/server/dataset"
 	"github.com/lockstep-db/lockstep/server/rdb"
 	"github.com/lockstep-db/lockstep/server/replication"
 	"github.com/lockstep-db/lockstep/server/store"
@@ -16,8 +17,12 @@ const sliceTime = 500 * time.Microsecond
 // sliceEntries is how many entries are taken between two looks at the clock.
 const sliceEntries = 64
 
-// snapshotChunk is how many bytes are collected before they are handed on.
-const snapshotChunk = 128 << 10
+// snapshotChunk is how many bytes are collected before they are handed on; buffers
+// have room for what comes on top of that.
+const (
+	snapshotChunk  = 128 << 10
+	snapshotBuffer = snapshotChunk + 4096
+)
 
 // snapshot is one walk over the data set as it was at the moment of its cut. There
 // is at most one at a time.
@@ -30,15 +35,15 @@ type snapshot struct {
 	sum    uint64      // diskless: the checksum so far
 	offset int64       // of the stream at the cut
 
-	large   int // bytes of buffers for large values; the others are too small to matter
-	buf     []byte
-	db      int // the database that the bytes in buf are in; -1 before the first
-	scratch []byte
+	enc    rdb.Encoder
+	handed int // bytes
+	large  int // bytes of large values; the others are too small to matter
+	db     int // the database that the encoder is in; -1 before the first
 
 	started time.Duration
 	keys    int64
 	total   int64 // keys at the cut
-	walked  bool  // everything is in buf or handed on
+	walked  bool  // everything is handed on
 	paused  bool  // the disk or a socket is behind
 	timer   *timer
 	done    func(error) // told on the reactor, once
@@ -55,7 +60,8 @@ func (s *Server) beginSnapshot(done func(error)) (*snapshot, error) {
 		return nil, err
 	}
 	sn.cut = cut
-	sn.buf = s.appendSnapshotHeader(make([]byte, 0, snapshotChunk+4096))
+	sn.enc = rdb.Encoder{Compress: s.config.RDBCompression, HandOver: sn.handOn, Full: snapshotChunk}
+	sn.enc.Buf = s.appendSnapshotHeader(make([]byte, 0, snapshotBuffer))
 	for i := range s.keyspace.Databases() {
 		sn.total += int64(s.keyspace.DB(i).Len())
 	}
@@ -80,36 +86,36 @@ func (s *Server) appendSnapshotHeader(dst []byte) []byte {
 		dst = rdb.AppendAux(dst, "repl-id", r.history.ID)
 		dst = rdb.AppendAux(dst, "repl-offset", strconv.FormatInt(r.offset(), 10))
 	}
-	return rdb.AppendAux(dst, "aof-base", "0")
+	dst = rdb.AppendAux(dst, "aof-base", "0")
+	for _, source := range s.functions.sources() {
+		dst = rdb.AppendFunction(dst, source)
+	}
+	return dst
 }
 
 // emit is called by the keyspace for every entry of the moment of the cut.
 func (sn *snapshot) emit(db int, e store.Entry) {
 	if db != sn.db {
 		d := sn.server.keyspace.DB(db)
-		sn.buf = rdb.AppendSelectDB(sn.buf, db, d.Len(), d.VolatileLen())
+		sn.enc.Buf = rdb.AppendSelectDB(sn.enc.Buf, db, d.Len(), d.VolatileLen())
 		sn.db = db
 	}
-	at, _ := e.ExpireAt()
-	sn.scratch = sn.scratch[:0]
-	value := e.StringBytes(sn.scratch)
-	sn.buf = rdb.AppendStringEntry(sn.buf, e.Key(), value, at)
-	sn.keys++
-	if len(sn.buf) >= snapshotChunk {
-		sn.handOn()
+	before := sn.handed
+	dataset.Encode(&sn.enc, e, rdb.NoAccess)
+	if n := sn.handed - before; n > 2*snapshotChunk {
+		sn.large += n
 	}
+	sn.keys++
 }
 
 // handOn passes the collected bytes to the file or to the replicas.
 func (sn *snapshot) handOn() {
-	if len(sn.buf) == 0 {
+	p := sn.enc.Buf
+	if len(p) == 0 {
 		return
 	}
-	p := sn.buf
-	sn.buf = make([]byte, 0, snapshotChunk+4096)
-	if cap(p) > 2*snapshotChunk {
-		sn.large += cap(p)
-	}
+	sn.enc.Buf = make([]byte, 0, snapshotBuffer)
+	sn.handed += len(p)
 	if sn.file != nil {
 		sn.file.write(p)
 		return

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lockstep-db/lockstep/server/dataset"
 	"github.com/lockstep-db/lockstep/server/rdb"
 	"github.com/lockstep-db/lockstep/server/replication"
 )
@@ -59,9 +60,12 @@ type loadBatch struct {
 }
 
 type loadItem struct {
-	db         int
-	key, value int // ends in the arena; the key begins where the previous item ended
-	expireAt   int64
+	kind     rdb.Kind // entry, more of it, or function
+	db       int
+	keyEnd   int       // in the arena; the key begins where the previous item ended
+	valueEnd int       // in the arena
+	value    rdb.Value // without its bytes
+	expireAt int64
 }
 
 // A batch is applied in one turn of the loop, so its size is what bounds the turn.
@@ -86,6 +90,8 @@ type load struct {
 	consumed  int64
 	keys      int64
 	expired   int64
+	empty     int64 // collections without elements, which are left out
+	leftOut   bool  // the entry whose parts come is left out
 	onExpired func(db int, key []byte)
 	err       error // the reactor's own; the parser stops soon after
 	notes     replNotes
@@ -129,8 +135,8 @@ func (l *load) parse(ctx context.Context) (notes replNotes, err error) {
 		}
 		switch rec.Kind {
 		case rdb.KindAux:
-			notes.take(rec.Key, rec.Value.String)
-		case rdb.KindEntry:
+			notes.take(rec.Key, rec.Value.Data)
+		case rdb.KindEntry, rdb.KindMore, rdb.KindFunction:
 			batch.add(&rec)
 			if len(batch.items) >= batchItems || len(batch.arena) >= batchBytes {
 				if err := l.give(ctx, batch, r.Consumed()); err != nil {
@@ -138,8 +144,6 @@ func (l *load) parse(ctx context.Context) (notes replNotes, err error) {
 				}
 				batch = &loadBatch{}
 			}
-		case rdb.KindFunction:
-			return notes, fmt.Errorf("read snapshot %s: %w", path, &rdb.UnsupportedTypeError{Type: "function library", Pos: rec.Pos})
 		case rdb.KindEnd:
 			return notes, l.give(ctx, batch, r.Consumed())
 		}
@@ -147,10 +151,13 @@ func (l *load) parse(ctx context.Context) (notes replNotes, err error) {
 }
 
 func (b *loadBatch) add(rec *rdb.Record) {
+	it := loadItem{kind: rec.Kind, db: rec.DB, value: rec.Value, expireAt: rec.ExpireAt}
 	b.arena = append(b.arena, rec.Key...)
-	key := len(b.arena)
-	b.arena = append(b.arena, rec.Value.String...)
-	b.items = append(b.items, loadItem{rec.DB, key, len(b.arena), rec.ExpireAt})
+	it.keyEnd = len(b.arena)
+	b.arena = append(b.arena, rec.Value.Data...)
+	it.valueEnd = len(b.arena)
+	it.value.Data = nil
+	b.items = append(b.items, it)
 }
 
 // give passes a batch to the reactor, and waits while it has not applied the one
@@ -172,29 +179,65 @@ func (l *load) give(ctx context.Context, b *loadBatch, consumed int64) error {
 }
 
 func (l *load) apply(b *loadBatch) {
-	ks, now := l.server.keyspace, l.server.clock.unixMs
 	from := 0
-	for _, it := range b.items {
-		key, value := b.arena[from:it.key], b.arena[it.key:it.value]
-		from = it.value
-		if it.db >= ks.Databases() {
-			l.fail(fmt.Errorf("load key %q into database %d: %w (0 to %d; see the directive databases)", key, it.db, errNoSuchDB, ks.Databases()-1))
+	for i := range b.items {
+		it := &b.items[i]
+		key := b.arena[from:it.keyEnd]
+		it.value.Data = b.arena[it.keyEnd:it.valueEnd]
+		from = it.valueEnd
+		if err := l.applyItem(it, key); err != nil {
+			l.fail(err)
 			return
 		}
-		if !l.keepOld && it.expireAt != 0 && it.expireAt <= now {
-			l.expired++
-			l.onExpired(it.db, key)
-			continue
-		}
-		db := ks.DB(it.db)
-		before := db.Len()
-		db.SetString(key, value, it.expireAt)
-		if db.Len() == before {
-			l.fail(fmt.Errorf("load key %q into database %d: %w", key, it.db, errDuplicateKey))
-			return
-		}
-		l.keys++
 	}
+}
+
+func (l *load) applyItem(it *loadItem, key []byte) error {
+	ks := l.server.keyspace
+	switch {
+	case it.kind == rdb.KindFunction:
+		if err := l.server.functions.load(it.value.Data, false); err != nil {
+			return fmt.Errorf("load function library: %w", err)
+		}
+		return nil
+	case it.db >= ks.Databases():
+		return fmt.Errorf("load key %q into database %d: %w (0 to %d; see the directive databases)", key, it.db, errNoSuchDB, ks.Databases()-1)
+	case it.kind == rdb.KindEntry:
+		return l.applyEntry(it, key)
+	case l.leftOut: // with the first part
+		return nil
+	}
+	if err := dataset.LoadMore(ks.DB(it.db), key, &it.value); err != nil {
+		return fmt.Errorf("load key %q into database %d: %w", key, it.db, err)
+	}
+	return nil
+}
+
+// applyEntry loads a value, or the first part of it.
+func (l *load) applyEntry(it *loadItem, key []byte) error {
+	db := l.server.keyspace.DB(it.db)
+	l.leftOut = true
+	switch {
+	case it.value.Empty():
+		l.empty++
+		return nil
+	case !l.keepOld && it.expireAt != 0 && it.expireAt <= l.server.clock.unixMs:
+		l.expired++
+		l.onExpired(it.db, key)
+		return nil
+	}
+	l.leftOut = false
+	var err error
+	if _, exists := db.Find(key); exists {
+		err = errDuplicateKey
+	} else {
+		err = dataset.Load(db, key, &it.value, it.expireAt)
+	}
+	if err != nil {
+		return fmt.Errorf("load key %q into database %d: %w", key, it.db, err)
+	}
+	l.keys++
+	return nil
 }
 
 func (l *load) fail(err error) {
@@ -247,8 +290,6 @@ func checkSnapshot(path string, databases int) error {
 			return fmt.Errorf("check snapshot: %w", err)
 		case rec.Kind == rdb.KindEntry && rec.DB >= databases:
 			return fmt.Errorf("check snapshot: key %q is in database %d: %w (0 to %d; see the directive databases)", rec.Key, rec.DB, errNoSuchDB, databases-1)
-		case rec.Kind == rdb.KindFunction:
-			return fmt.Errorf("check snapshot: %w", &rdb.UnsupportedTypeError{Type: "function library", Pos: rec.Pos})
 		}
 	}
 }
@@ -279,7 +320,8 @@ func (s *Server) loadAtStart(done func(error)) {
 			done(err)
 			return
 		}
-		s.log.Noticef("DB loaded from disk: %d keys, %d expired, in %.3f seconds", l.keys, l.expired, (s.clock.elapsed() - l.started).Seconds())
+		s.log.Noticef("DB loaded from disk: %d keys, %d expired, %d without elements, in %.3f seconds",
+			l.keys, l.expired, l.empty, (s.clock.elapsed() - l.started).Seconds())
 		s.adoptNotes(l.notes, gone)
 		done(nil)
 	})

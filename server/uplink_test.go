@@ -135,9 +135,16 @@ func snapshotWith(entries ...string) []byte {
 	p = rdb.AppendSelectDB(p, 0, len(entries), 0)
 	for _, e := range entries {
 		k, v, _ := strings.Cut(e, "=")
-		p = rdb.AppendStringEntry(p, []byte(k), []byte(v), 0)
+		p = append(p, stringEntry(k, v)...)
 	}
 	return rdb.AppendEOF(p, rdb.Checksum(0, p))
+}
+
+func stringEntry(key, value string) []byte {
+	var enc rdb.Encoder
+	enc.Entry(rdb.ShapeString, []byte(key), 0, rdb.NoAccess)
+	enc.String([]byte(value))
+	return enc.Buf
 }
 
 // feed gives a full re-synchronisation.
@@ -235,7 +242,7 @@ func TestBadSnapshotKeepsTheOldData(t *testing.T) {
 	damaged[len(damaged)-1] ^= 1
 	otherDB := rdb.AppendHeader(nil)
 	otherDB = rdb.AppendSelectDB(otherDB, 99, 1, 0)
-	otherDB = rdb.AppendStringEntry(otherDB, []byte("k"), []byte("v"), 0)
+	otherDB = append(otherDB, stringEntry("k", "v")...)
 	otherDB = rdb.AppendEOF(otherDB, rdb.Checksum(0, otherDB))
 	for _, tc := range []struct {
 		name     string
@@ -245,7 +252,7 @@ func TestBadSnapshotKeepsTheOldData(t *testing.T) {
 		{"a wrong checksum", damaged, "checksum"},
 		{"an end before the end", good[:len(good)-12], "snapshot"},
 		{"a database that we do not have", otherDB, "database 99"},
-		{"a type that we do not have", append(rdb.AppendSelectDB(rdb.AppendHeader(nil), 0, 1, 0), 1, 1, 'l', 1, 1, 'x'), "list"},
+		{"a type that we do not have", append(rdb.AppendSelectDB(rdb.AppendHeader(nil), 0, 1, 0), 7, 1, 'm', 1, 1, 'x'), "module"},
 		{"no snapshot at all", []byte("HTTP/1.1 200 OK"), "RDB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package command
 import (
 	"strings"
 
+	"github.com/lockstep-db/lockstep/server/rdb"
 	"github.com/lockstep-db/lockstep/server/resp"
 	"github.com/lockstep-db/lockstep/server/store"
 )
@@ -46,6 +47,8 @@ type Env struct {
 	// LFULogFactor and LFUDecay (minutes, 0: never) tune the frequencies
 	// (lfu-log-factor, lfu-decay-time).
 	LFULogFactor, LFUDecay int
+	// Dumps spells the payloads of DUMP.
+	Dumps rdb.Encoder
 	// Touched is told of every key that is modified, removed or replaced, for
 	// WATCH. nil: nobody watches.
 	Touched func(db int, key []byte)

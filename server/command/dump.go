@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 
+	"github.com/lockstep-db/lockstep/server/dataset"
 	"github.com/lockstep-db/lockstep/server/rdb"
 	"github.com/lockstep-db/lockstep/server/store"
 )
@@ -40,7 +41,7 @@ func runDump(c *Call) {
 		c.Out.Null()
 		return
 	}
-	c.Out.Bulk(rdb.AppendDumpString(nil, c.value(e)))
+	c.Out.Bulk(dataset.Dump(&c.Dumps, e))
 }
 
 type restoreOptions struct {
@@ -117,7 +118,14 @@ func runRestore(c *Call) {
 		}
 		return
 	}
-	c.setRestoredAccess(c.DB.SetString(key, value, at), opts)
+	c.DB.Delete(key)
+	if err := dataset.Load(c.DB, key, &value, at); err != nil {
+		c.Fail(errBadFormat)
+		return
+	}
+	if e, ok := c.DB.Find(key); ok {
+		c.setRestoredAccess(e, opts)
+	}
 	if at != 0 && !opts.absolute {
 		args := append([][]byte(nil), c.Args...)
 		args[2] = c.spell(at)
@@ -125,6 +133,7 @@ func runRestore(c *Call) {
 	}
 	c.ready(key)
 	c.modified(EventGeneric, "restore", key)
+	c.ready(key)
 }
 
 // restoreExpiry is the expiry time in Unix milliseconds, 0 for none.
@@ -144,20 +153,20 @@ func restoreExpiry(c *Call, o restoreOptions) (at int64, ok bool) {
 
 // parsePayload reads what DUMP wrote, here or on another server, or answers with
 // an error.
-func parsePayload(c *Call, payload []byte) (value []byte, ok bool) {
+func parsePayload(c *Call, payload []byte) (value rdb.Value, ok bool) {
 	v, err := rdb.ParseDump(payload)
 	var unsupported *rdb.UnsupportedTypeError
 	switch {
 	case err == nil:
-		return v.String, true
+		return v, true
 	case errors.Is(err, rdb.ErrPayload):
 		c.Fail(errBadPayload)
 	case errors.As(err, &unsupported):
-		c.Fail(errUnsupportedValue(unsupported.Type))
+		c.Fail(errUnsupportedValue(unsupported.What))
 	default:
 		c.Fail(errBadFormat)
 	}
-	return nil, false
+	return v, false
 }
 
 func (c *Call) setRestoredAccess(e store.Entry, o restoreOptions) {

@@ -106,8 +106,7 @@ func errUnsupportedOption(option []byte) ReplyError {
 	return ReplyError(fmt.Sprintf("ERR Unsupported option %s", quoted(option, len(option))))
 }
 
-// errUnsupportedValue is for values that Redis could restore and this server can
-// not yet.
-func errUnsupportedValue(kind string) ReplyError {
-	return ReplyError("ERR a value of the type " + kind + " can not be restored: this server does not support it yet")
+// errUnsupportedValue is for values that a Redis with the right module could restore.
+func errUnsupportedValue(what string) ReplyError {
+	return ReplyError("ERR " + what + " can not be restored: this server has no modules")
 }

@@ -45,13 +45,13 @@ func (e *VersionError) Error() string {
 // another one.
 type UnsupportedTypeError struct {
 	Key  []byte // nil when it belongs to no key
-	Type string // in words, e.g. "sorted set" or "module ReJSON-RL"
+	What string // in words, e.g. "a value of module type ReJSON-RL"
 	Pos  int64  // byte position of the type, from 0
 }
 
 func (e *UnsupportedTypeError) Error() string {
 	if e.Key == nil {
-		return fmt.Sprintf("rdb: byte %d: a %s is not supported by this server", e.Pos, e.Type)
+		return fmt.Sprintf("rdb: byte %d: %s is not supported by this server", e.Pos, e.What)
 	}
-	return fmt.Sprintf("rdb: byte %d: key %.100q holds a %s, which is not supported by this server", e.Pos, e.Key, e.Type)
+	return fmt.Sprintf("rdb: byte %d: key %.100q holds %s, which is not supported by this server", e.Pos, e.Key, e.What)
 }

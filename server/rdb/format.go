@@ -1,9 +1,6 @@
 package rdb
 
-import (
-	"fmt"
-	"hash/crc64"
-)
+import "hash/crc64"
 
 const (
 	// MaxVersion is the highest file version that a Reader takes: that of
@@ -36,22 +33,57 @@ const (
 	opEOF          = 255 // followed by the checksum from version 5 on
 )
 
-// Types of values on the wire.
+// Types of values on the wire: what a value is, and how it is spelled. Servers
+// have added spellings over the years, and never given one up.
 const (
-	wireString       = 0
-	wireModulePreGA  = 6
-	wireModule       = 7
-	largestKnownType = 21
+	wireString      = 0
+	wireList        = 1 // elements
+	wireSet         = 2 // elements
+	wireZSetText    = 3 // members, each with its score as text
+	wireHash        = 4 // fields and values
+	wireZSet        = 5 // members, each with its score as a double
+	wireModulePreGA = 6
+	wireModule      = 7
+	wireHashZipmap  = 9
+	wireListZiplist = 10
+	wireIntset      = 11
+	wireZSetZiplist = 12
+	wireHashZiplist = 13
+	wireQuicklist   = 14 // nodes: ziplists
+	wireStream1     = 15
+	wireHashPacked  = 16 // a listpack
+	wireZSetPacked  = 17 // a listpack
+	wireQuicklist2  = 18 // nodes: listpacks, or large elements as they are
+	wireStream2     = 19 // with the stream's counters
+	wireSetPacked   = 20 // a listpack
+	wireStream3     = 21 // with the consumers' active times
 )
 
-// wireTypeNames says in words what the type byte of an entry means. The number
-// is not shown to users: they know their values by these words.
-var wireTypeNames = [largestKnownType + 1]string{
-	0: "string", 1: "list", 2: "set", 3: "sorted set", 4: "hash", 5: "sorted set",
-	6: "module", 7: "module", 9: "hash", 10: "list", 11: "set", 12: "sorted set",
-	13: "hash", 14: "list", 15: "stream", 16: "hash", 17: "sorted set",
-	18: "list", 19: "stream", 20: "set", 21: "stream",
+// Kinds of nodes of a list of wireQuicklist2.
+const (
+	plainNode  = 1 // a single element as it is
+	packedNode = 2 // a listpack
+)
+
+// wireTypes tells what the type byte of an entry means. A name that is empty
+// belongs to no type.
+var wireTypes = [...]struct {
+	name string
+	is   Type
+}{
+	wireString: {"string", TypeString},
+	wireList:   {"list", TypeList}, wireListZiplist: {"list", TypeList},
+	wireQuicklist: {"list", TypeList}, wireQuicklist2: {"list", TypeList},
+	wireSet: {"set", TypeSet}, wireIntset: {"set", TypeSet}, wireSetPacked: {"set", TypeSet},
+	wireZSetText: {"sorted set", TypeSortedSet}, wireZSet: {"sorted set", TypeSortedSet},
+	wireZSetZiplist: {"sorted set", TypeSortedSet}, wireZSetPacked: {"sorted set", TypeSortedSet},
+	wireHash: {"hash", TypeHash}, wireHashZipmap: {"hash", TypeHash},
+	wireHashZiplist: {"hash", TypeHash}, wireHashPacked: {"hash", TypeHash},
+	wireModulePreGA: {"module", 0}, wireModule: {"module", 0},
+	wireStream1: {"stream", TypeStream}, wireStream2: {"stream", TypeStream}, wireStream3: {"stream", TypeStream},
 }
+
+func knownWireType(b byte) bool { return int(b) < len(wireTypes) && wireTypes[b].name != "" }
 
 // Length prefixes. The two top bits say how to read the rest.
 const (
@@ -74,27 +106,4 @@ var jones = crc64.MakeTable(0x95AC9329AC4BC9B5)
 // Checksum continues sum over p. Begin with 0.
 func Checksum(sum uint64, p []byte) uint64 {
 	return ^crc64.Update(^sum, jones, p)
-}
-
-// Type is the type of a value as users know it, whatever its encoding was.
-type Type uint8
-
-// Types of values that this package can carry. Others are refused with an
-// *UnsupportedTypeError.
-const (
-	TypeString Type = iota
-)
-
-// String gives the word that the TYPE command would answer.
-func (t Type) String() string {
-	if t == TypeString {
-		return "string"
-	}
-	return fmt.Sprintf("type %d", uint8(t))
-}
-
-// Value is the value of one entry.
-type Value struct {
-	Type   Type
-	String []byte // of TypeString; aliases the reader's buffer
 }
