@@ -25,14 +25,16 @@ func main() {
 	var (
 		ours     = flag.String("server", "bin/lockstep-server", "path of the lockstep-server to measure")
 		theirs   = flag.String("redis", "redis-server", "redis-server to compare with")
-		commands = flag.Int("n", 1_000_000, "commands for each measurement")
+		commands = flag.Int("n", 300_000, "commands for each measurement without pipelining; more with it")
 		rounds   = flag.Int("rounds", 3, "alternating rounds for each measurement")
 		keys     = flag.Int("keys", 2_000_000, "keys for the memory measurement")
+		only     = flag.String("only", "", "measure only this: cpu, memory or latency")
+		command  = flag.String("command", "", "measure the CPU time of only this command")
 		markdown = flag.String("markdown", "", "write the table to this file as well")
 	)
 	flag.Parse()
 
-	report, err := run(config{ours: *ours, theirs: *theirs, commands: *commands, rounds: *rounds, keys: *keys})
+	report, err := run(config{ours: *ours, theirs: *theirs, commands: *commands, rounds: *rounds, keys: *keys, only: *only, command: *command})
 	if err != nil {
 		log.Fatalf("bench: %v", err)
 	}
@@ -50,7 +52,10 @@ func main() {
 type config struct {
 	ours, theirs           string
 	commands, rounds, keys int
+	only, command          string // restrict what is measured; "" does not
 }
+
+func (c config) wants(l load) bool { return c.command == "" || strings.EqualFold(c.command, l.args[0]) }
 
 // row is one line of the table.
 type row struct {

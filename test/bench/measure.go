@@ -1,40 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
-	"net"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// load is one shape of traffic.
-type load struct {
-	name     string
-	test     string // redis-benchmark's -t
-	pipeline int
-	target   float64
-}
-
-// The targets are the project's: parity without pipelining, where both servers
-// mostly wait for the kernel, and a clear lead with it.
-var loads = []load{
-	{"SET, no pipelining", "set", 1, 1.1},
-	{"GET, no pipelining", "get", 1, 1.1},
-	{"SET, 16 deep", "set", 16, 0.9},
-	{"GET, 16 deep", "get", 16, 0.9},
-}
-
 const (
-	memoryTarget = 0.8
-	clients      = 50
-	valueBytes   = 32
-	keySpace     = 1_000_000
-	// Deep pipelines finish sooner; more commands keep the CPU time well above
-	// the 10 ms in which the kernel counts it.
-	pipelinedFactor = 4
+	clients  = 50
+	keySpace = 1_000_000
 )
 
 func run(cfg config) (*report, error) {
@@ -44,11 +20,16 @@ func run(cfg config) (*report, error) {
 	}
 	name, _, _ := strings.Cut(string(version), " sha=")
 	r := &report{machine: machine(strings.TrimSpace(name))}
-	if err := measureCPU(cfg, r); err != nil {
-		return nil, err
-	}
-	if err := measureMemory(cfg, r); err != nil {
-		return nil, err
+	for _, part := range []struct {
+		name    string
+		measure func(config, *report) error
+	}{{"cpu", measureCPU}, {"memory", measureMemory}, {"latency", measureLatency}} {
+		if cfg.only != "" && cfg.only != part.name {
+			continue
+		}
+		if err := part.measure(cfg, r); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
@@ -66,113 +47,76 @@ func measureCPU(cfg config, r *report) error {
 		return err
 	}
 	defer ours.stop()
-
-	for _, l := range loads {
-		var theirs, us, ratios []float64
-		for range cfg.rounds {
-			a, err := cpuPerCommand(redis, l, cfg.commands)
-			if err != nil {
+	for _, s := range shapes {
+		for _, l := range loads {
+			if !cfg.wants(l) {
+				continue
+			}
+			if err := compareCPU(cfg, r, redis, ours, l, s); err != nil {
 				return err
 			}
-			b, err := cpuPerCommand(ours, l, cfg.commands)
-			if err != nil {
-				return err
-			}
-			theirs, us, ratios = append(theirs, a), append(us, b), append(ratios, b/a)
 		}
-		r.rows = append(r.rows, row{name: "CPU: " + l.name, unit: "µs", redis: median(theirs), ours: median(us), ratio: median(ratios), target: l.target})
 	}
 	gc := ours.gc()
 	r.rows = append(r.rows,
 		row{name: "garbage collection, longest pause", unit: "ms", ours: gc.longestPauseMillis, ratioOmitted: true},
 		row{name: "garbage collection, share of CPU since the start", unit: "%", ours: gc.cpuPercent, ratioOmitted: true})
-	r.notes = append(r.notes, fmt.Sprintf("CPU is user and system time of the server process per command; %d clients, %d-byte values, %d random keys; %d collections seen.",
-		clients, valueBytes, keySpace, gc.count))
+	r.notes = append(r.notes, fmt.Sprintf("CPU is user and system time of the server process per command; %d clients, %d random numbers in keys and members; collections are one large key; %d collections of garbage seen.",
+		clients, keySpace, gc.count))
 	return nil
 }
 
-func cpuPerCommand(s *server, l load, commands int) (float64, error) {
-	if l.pipeline > 1 {
-		commands *= pipelinedFactor
+func compareCPU(cfg config, r *report, redis, ours *server, l load, s shape) error {
+	var theirs, us, ratios []float64
+	for range cfg.rounds {
+		a, err := cpuPerCommand(redis, l, s, cfg.commands)
+		if err != nil {
+			return err
+		}
+		b, err := cpuPerCommand(ours, l, s, cfg.commands)
+		if err != nil {
+			return err
+		}
+		theirs, us, ratios = append(theirs, a), append(us, b), append(ratios, b/a)
+	}
+	depth := "no pipelining"
+	if s.depth > 1 {
+		depth = fmt.Sprintf("%d deep", s.depth)
+	}
+	r.rows = append(r.rows, row{name: fmt.Sprintf("CPU: %s, %s, %d bytes", l.name, depth, s.value), unit: "µs",
+		redis: median(theirs), ours: median(us), ratio: median(ratios), target: s.target})
+	return nil
+}
+
+// cpuPerCommand begins and ends with an empty server, since what is left of one
+// load would be part of the next one's cost.
+func cpuPerCommand(s *server, l load, sh shape, configured int) (float64, error) {
+	n := l.commands(sh, configured)
+	if l.fill != nil {
+		if err := s.benchmark(spell(l.fill, sh.value), n, 16); err != nil {
+			return 0, err
+		}
 	}
 	before, err := s.cpuMicros()
 	if err != nil {
 		return 0, err
 	}
-	out, err := exec.Command("redis-benchmark", "-p", strconv.Itoa(s.port), "-t", l.test, "-n", strconv.Itoa(commands),
-		"-c", strconv.Itoa(clients), "-P", strconv.Itoa(l.pipeline), "-d", strconv.Itoa(valueBytes), "-r", strconv.Itoa(keySpace), "-q").CombinedOutput()
-	if err != nil {
-		return 0, fmt.Errorf("run redis-benchmark (%s) against %s: %w\n%s", l.name, s.path, err, out)
+	if err := s.benchmark(spell(l.args, sh.value), n, sh.depth); err != nil {
+		return 0, err
 	}
 	after, err := s.cpuMicros()
 	if err != nil {
 		return 0, err
 	}
-	return (after - before) / float64(commands), nil
+	return (after - before) / float64(n), fill(s.port, 1, func(int) []string { return []string{"FLUSHALL"} })
 }
 
-func measureMemory(cfg config, r *report) error {
-	var perKey [2]float64
-	for i, path := range []string{cfg.theirs, cfg.ours} {
-		bytes, err := memoryPerKey(path, path == cfg.ours, cfg.keys)
-		if err != nil {
-			return err
-		}
-		perKey[i] = bytes
-	}
-	r.rows = append(r.rows, row{name: "memory: 16-byte key, 32-byte value", unit: "bytes", redis: perKey[0], ours: perKey[1], ratio: perKey[1] / perKey[0], target: memoryTarget})
-	r.notes = append(r.notes, fmt.Sprintf("Memory is the growth of the resident set over %d keys, divided by their number.", cfg.keys))
-	return nil
-}
-
-func memoryPerKey(path string, ours bool, keys int) (float64, error) {
-	s, err := start(path, ours)
-	if err != nil {
-		return 0, err
-	}
-	defer s.stop()
-	before, err := s.residentBytes()
-	if err != nil {
-		return 0, err
-	}
-	if err := fill(s.port, keys); err != nil {
-		return 0, fmt.Errorf("fill %s: %w", path, err)
-	}
-	after, err := s.residentBytes()
-	if err != nil {
-		return 0, err
-	}
-	return float64(after-before) / float64(keys), nil
-}
-
-// fill sets `keys` keys of 16 bytes to values of 32, in pipelines, and waits
-// for every reply.
-func fill(port, keys int) error {
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	const batch = 1000
-	value := strings.Repeat("v", valueBytes)
-	w, replies := bufio.NewWriterSize(conn, 1<<17), bufio.NewReader(conn)
-	for done := 0; done < keys; done += batch {
-		n := min(batch, keys-done)
-		for i := range n {
-			fmt.Fprintf(w, "*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d\r\n$%d\r\n%s\r\n", done+i, valueBytes, value)
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-		for range n {
-			line, err := replies.ReadString('\n')
-			if err != nil {
-				return err
-			}
-			if line != "+OK\r\n" {
-				return fmt.Errorf("SET answered %q", line)
-			}
-		}
+// benchmark has redis-benchmark send a command n times.
+func (s *server) benchmark(args []string, n, depth int) error {
+	all := append([]string{"-p", strconv.Itoa(s.port), "-n", strconv.Itoa(n), "-c", strconv.Itoa(clients),
+		"-P", strconv.Itoa(depth), "-r", strconv.Itoa(keySpace), "-q"}, args...)
+	if out, err := exec.Command("redis-benchmark", all...).CombinedOutput(); err != nil || strings.Contains(string(out), "Error from server") {
+		return fmt.Errorf("run redis-benchmark (%s) against %s: %w\n%.1000s", args[0], s.path, err, out)
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type server struct {
 type gcSummary struct {
 	count              int
 	longestPauseMillis float64
+	pausedMillis       float64 // all pauses together
 	cpuPercent         float64 // of the whole process since its start, as the runtime says
 }
 
@@ -108,6 +109,7 @@ func (s *server) readTrace(r io.Reader) {
 		s.mu.Lock()
 		s.collect.count++
 		s.collect.cpuPercent = percent
+		s.collect.pausedMillis += first + last
 		s.collect.longestPauseMillis = max(s.collect.longestPauseMillis, first, last)
 		s.mu.Unlock()
 	}
