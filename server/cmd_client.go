@@ -112,7 +112,7 @@ func (s *Server) clientLine(c *conn) string {
 	room := len(c.out.Buf) - c.sent
 	fmt.Fprintf(&b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=0 omem=%d tot-mem=%d",
 		len(c.in), cap(c.in)-len(c.in), 0, multiMem, cap(c.out.Buf), cap(c.out.Buf), room, max(0, cap(c.out.Buf)-keepOut), c.memory())
-	fmt.Fprintf(&b, " events=%s cmd=%s user=%s redir=-1 resp=%d", s.eventLetters(c), lastCommand(c), c.user, c.out.Proto)
+	fmt.Fprintf(&b, " events=%s cmd=%s user=%s redir=-1 resp=%d", s.eventLetters(c), lastCommand(c), c.user.Name(), c.out.Proto)
 	fmt.Fprintf(&b, " lib-name=%s lib-ver=%s", c.libName, c.libVer)
 	return b.String()
 }

@@ -3,14 +3,16 @@ package server
 import (
 	"fmt"
 
+	"github.com/lockstep-db/lockstep/server/acl"
 	"github.com/lockstep-db/lockstep/server/command"
 )
 
 // killFilter is what CLIENT KILL selects by; every field that is set must match.
 type killFilter struct {
-	addr, laddr, user, kind string
-	id, maxAge              int64
-	skipMe                  bool
+	addr, laddr, kind string
+	user              *acl.User
+	id, maxAge        int64
+	skipMe            bool
 }
 
 func (s *Server) cmdClientKill(call *command.Call) {
@@ -18,7 +20,7 @@ func (s *Server) cmdClientKill(call *command.Call) {
 		s.killByAddress(call)
 		return
 	}
-	f, ok := parseKillFilter(call)
+	f, ok := s.parseKillFilter(call)
 	if !ok {
 		return
 	}
@@ -57,7 +59,7 @@ func (s *Server) killByAddress(call *command.Call) {
 	call.Fail("ERR No such client")
 }
 
-func parseKillFilter(call *command.Call) (killFilter, bool) {
+func (s *Server) parseKillFilter(call *command.Call) (killFilter, bool) {
 	f := killFilter{skipMe: true}
 	args := call.Args[2:]
 	if len(args)%2 != 0 {
@@ -65,7 +67,7 @@ func parseKillFilter(call *command.Call) (killFilter, bool) {
 		return f, false
 	}
 	for ; len(args) > 0; args = args[2:] {
-		if refusal := f.option(args[0], args[1]); refusal != "" {
+		if refusal := f.option(s, args[0], args[1]); refusal != "" {
 			call.Fail(refusal)
 			return f, false
 		}
@@ -73,7 +75,7 @@ func parseKillFilter(call *command.Call) (killFilter, bool) {
 	return f, true
 }
 
-func (f *killFilter) option(name, value []byte) command.ReplyError {
+func (f *killFilter) option(s *Server, name, value []byte) command.ReplyError {
 	switch {
 	case foldIs(name, "id"):
 		id, ok := parseInt(value)
@@ -98,10 +100,9 @@ func (f *killFilter) option(name, value []byte) command.ReplyError {
 	case foldIs(name, "laddr"):
 		f.laddr = string(value)
 	case foldIs(name, "user"):
-		if string(value) != "default" {
+		if f.user = s.users.Find(string(value)); f.user == nil {
 			return command.ReplyError(fmt.Sprintf("ERR No such user '%s'", value))
 		}
-		f.user = string(value)
 	case foldIs(name, "skipme") && foldIs(value, "yes"):
 		f.skipMe = true
 	case foldIs(name, "skipme") && foldIs(value, "no"):
@@ -115,7 +116,7 @@ func (f *killFilter) option(name, value []byte) command.ReplyError {
 func (f *killFilter) matches(s *Server, c *conn) bool {
 	return (f.addr == "" || f.addr == c.peer) &&
 		(f.laddr == "" || f.laddr == c.local) &&
-		(f.user == "" || f.user == c.user && c.has(flagAuthenticated)) &&
+		(f.user == nil || f.user == c.user) &&
 		(f.kind == "" || f.kind == clientType(c)) &&
 		(f.id == 0 || f.id == c.id) &&
 		(f.maxAge == 0 || (s.clock.unixMs-c.created)/1000 >= f.maxAge)

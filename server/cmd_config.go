@@ -115,11 +115,14 @@ func (s *Server) apply(name string, old *config.Config) error {
 		}
 	case "requirepass":
 		// Connections that are authenticated stay so, as in Redis.
-		if cfg.Requirepass == "" {
-			for _, c := range s.conns {
-				c.setAuthenticated(true)
-			}
+		if err := s.setDefaultPassword(cfg.Requirepass); err != nil {
+			return err
 		}
+		s.usersChanged()
+	case "acl-pubsub-default":
+		s.users.OpenChannels(cfg.ACLPubSubDefault == "allchannels")
+	case "acllog-max-len":
+		s.aclLog.Trim(cfg.ACLLogMaxLen)
 	case "slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold":
 		s.applySlowlog()
 	}
@@ -192,6 +195,7 @@ func (s *Server) cmdConfigResetstat(call *command.Call) {
 }
 
 func (s *Server) cmdConfigRewrite(call *command.Call) {
+	s.usersForFile()
 	if err := s.config.Rewrite(); err != nil {
 		if !errors.Is(err, config.ErrNoFile) {
 			s.log.Warningf("CONFIG REWRITE failed: %v", err)

@@ -1,11 +1,10 @@
 package server
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"slices"
 
+	"github.com/lockstep-db/lockstep/server/acl"
 	"github.com/lockstep-db/lockstep/server/command"
 )
 
@@ -79,18 +78,18 @@ func (s *Server) cmdReset(call *command.Call) {
 	c.flags &^= flagMonitor | flagReplyOff | flagReplySkip | flagReplySkipNext | flagReadonly | flagNoTouch
 	c.db, c.name = 0, ""
 	c.out.Proto = 2
-	c.setAuthenticated(s.config.Requirepass == "")
+	c.loginDefault(s)
 	call.Out.Simple("RESET")
 }
 
 func (s *Server) cmdAuth(call *command.Call) {
 	switch len(call.Args) {
 	case 2:
-		if s.config.Requirepass == "" {
+		if s.users.Default().NoPass() {
 			call.Fail(errNoPassword)
 			return
 		}
-		s.authenticate(call, []byte("default"), call.Args[1])
+		s.authenticate(call, []byte(acl.DefaultName), call.Args[1])
 	case 3:
 		s.authenticate(call, call.Args[1], call.Args[2])
 	default:
@@ -102,25 +101,19 @@ func (s *Server) cmdAuth(call *command.Call) {
 	}
 }
 
-// authenticate checks a password. There is one user, default.
-func (s *Server) authenticate(call *command.Call, user, password []byte) {
-	known := string(user) == "default"
-	if !known || !s.passwordIs(password) {
-		s.stats.authFailures++
+// authenticate logs the connection in as a user, or answers that it may not.
+func (s *Server) authenticate(call *command.Call, name, password []byte) {
+	c, u := session(call), s.users.Find(string(name))
+	if u == nil || !u.Accepts(password) {
+		context := deniedToplevel
+		if c.has(flagMulti) {
+			context = deniedInMulti
+		}
+		s.logDenial(c, acl.Entry{Reason: acl.DeniedAuth, Context: context, Object: string(call.Args[0]), UserName: string(name)})
 		call.Fail(errWrongPass)
 		return
 	}
-	session(call).setAuthenticated(true)
-}
-
-// passwordIs compares without telling by its duration how much was right. With
-// no password configured every one is.
-func (s *Server) passwordIs(given []byte) bool {
-	if s.config.Requirepass == "" {
-		return true
-	}
-	a, b := sha256.Sum256(given), sha256.Sum256([]byte(s.config.Requirepass))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+	c.login(s, u, true)
 }
 
 // hello is what HELLO was asked for.

@@ -20,6 +20,7 @@ func (s *Server) serverSpecs() []*command.Spec {
 		{Name: "bgsave", Arity: -1, Flags: command.Admin | command.NoScript | command.NoAsyncLoading, Run: s.cmdBgsave},
 		{Name: "lastsave", Arity: 1, Flags: open | command.Fast, Categories: command.CatAdmin | command.CatDangerous,
 			Run: func(c *command.Call) { c.Out.Int(s.saving.lastSave) }},
+		s.aclSpec(),
 		s.configSpec(),
 		s.debugCommand,
 		s.memorySpec(),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"github.com/lockstep-db/lockstep/server/acl"
 	"github.com/lockstep-db/lockstep/server/command"
 	"github.com/lockstep-db/lockstep/server/resp"
 )
@@ -42,6 +43,7 @@ const (
 	flagUnix        // came in by the Unix socket
 	flagReadStopped // EPOLLIN is off
 	flagPushReply   // the command's reply is a push, which CLIENT REPLY OFF does not silence
+	flagRestricted  // its user may not do everything
 	flagRedirect    // CLIENT CAPA redirect: understands -REDIRECT
 )
 
@@ -57,7 +59,7 @@ type conn struct {
 	sent   int // out.Buf[:sent] is written
 
 	db        int
-	user      string
+	user      *acl.User // nil: the stream of a primary, which may do anything
 	name      string
 	libName   string
 	libVer    string

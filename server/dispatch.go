@@ -76,8 +76,10 @@ func asReply(err error) command.ReplyError {
 // gate says why a command may not run now; "" when it may. The order is that of
 // Redis, because clients see which reason comes first.
 func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyError {
-	if c.flags&(flagPrimary|flagAuthenticated) == 0 && !spec.Has(command.NoAuth) {
-		return command.ErrNoAuth
+	if c.flags&(flagPrimary|flagAuthenticated|flagRestricted) != flagAuthenticated {
+		if refusal := s.admission(c, spec, args); refusal != "" {
+			return refusal
+		}
 	}
 	if c.has(flagPrimary) {
 		return ""

@@ -20,6 +20,7 @@
 //	listen.go    listening sockets and accepting
 //	conn.go      one client: reading, parsing, writing, closing
 //	dispatch.go  from a request to a command: the gates, in order
+//	users.go     who a connection acts as, and what that user may do
 //	multi.go     MULTI, EXEC, DISCARD, WATCH
 //	blocking.go  commands that wait for keys
 //	effects.go   from a command to the log

@@ -52,6 +52,7 @@ func docs() map[string]command.Doc {
 	add("connection", clientDocs())
 	add("transactions", transactionDocs())
 	add("server", serverDocs())
+	add("server", aclDocs())
 	add("server", diagnosticDocs())
 	add("pubsub", pubsubDocs())
 	add("cluster", map[string]command.Doc{

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lockstep-db/lockstep/server/acl"
 	"github.com/lockstep-db/lockstep/server/command"
 )
 
@@ -265,7 +266,10 @@ func (s *Server) infoStats(b *infoBuilder) {
 	b.field("dump_payload_sanitizations", 0)
 	b.field("total_reads_processed", st.reads)
 	b.field("total_writes_processed", st.writes)
-	b.field("acl_access_denied_auth", st.authFailures)
+	b.field("acl_access_denied_auth", st.denied[acl.DeniedAuth])
+	b.field("acl_access_denied_cmd", st.denied[acl.DeniedCommand])
+	b.field("acl_access_denied_key", st.denied[acl.DeniedKey])
+	b.field("acl_access_denied_channel", st.denied[acl.DeniedChannel])
 	b.field("client_query_buffer_limit_disconnections", st.queryLimitHits)
 	b.field("client_output_buffer_limit_disconnections", st.outputLimits)
 	b.field("reactor_turns", st.turns)

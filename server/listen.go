@@ -209,7 +209,7 @@ func (s *Server) admit(fd int, sa syscall.Sockaddr, unix bool) {
 		s.stats.rejected++
 		return
 	}
-	if !unix && s.config.ProtectedMode && s.config.Requirepass == "" && !isLoopback(sa) {
+	if !unix && s.config.ProtectedMode && s.users.Default().NoPass() && !isLoopback(sa) {
 		refuse(fd, protectedModeText)
 		s.stats.rejected++
 		return
@@ -229,10 +229,10 @@ func (s *Server) admit(fd int, sa syscall.Sockaddr, unix bool) {
 // newConn registers a connected socket as a client.
 func (s *Server) newConn(fd int) *conn {
 	s.nextClientID++
-	c := &conn{fd: fd, id: s.nextClientID, user: "default", created: s.clock.unixMs, lastUsed: s.clock.unixMs}
+	c := &conn{fd: fd, id: s.nextClientID, created: s.clock.unixMs, lastUsed: s.clock.unixMs}
 	c.out.Proto = 2
 	c.parser.Limits = s.limits
-	c.setAuthenticated(s.config.Requirepass == "")
+	c.loginDefault(s)
 	s.conns[c.id] = c
 	d := s.descriptor(fd)
 	*d = descriptor{conn: c, inUse: true, events: syscall.EPOLLIN}
@@ -241,15 +241,6 @@ func (s *Server) newConn(fd int) *conn {
 		s.closeConn(c)
 	}
 	return c
-}
-
-func (c *conn) setAuthenticated(yes bool) {
-	c.parser.Unauthenticated = !yes
-	if yes {
-		c.flags |= flagAuthenticated
-	} else {
-		c.flags &^= flagAuthenticated
-	}
 }
 
 // refuse answers with an error that nobody waits for, and hangs up.

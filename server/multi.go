@@ -134,6 +134,12 @@ func (s *Server) cmdExec(call *command.Call) {
 	start := s.clock.elapsed()
 	s.cmdClock = start
 	for _, q := range queue {
+		if refusal := s.aclCheckExec(c, q); refusal != "" {
+			before := len(c.out.Buf)
+			c.out.Error(string(refusal))
+			s.stats.countError(c.out.Buf[before:])
+			continue
+		}
 		inner.Args, inner.DBIndex = q.args, c.db
 		s.run(c, inner, q.spec)
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lockstep-db/lockstep/server/acl"
 	"github.com/lockstep-db/lockstep/server/command"
 	"github.com/lockstep-db/lockstep/server/config"
 	"github.com/lockstep-db/lockstep/server/resp"
@@ -72,6 +73,10 @@ type Server struct {
 	dropped   int   // bytes of buffers left to the collector since it was last asked to give memory back
 	sweeping  sync.WaitGroup
 	readBuf   []byte
+
+	users        *acl.Users
+	aclLog       acl.Log
+	authRequired bool // who has not authenticated may do nothing; follows from users
 
 	conns         map[int64]*conn
 	nextClientID  int64
@@ -139,6 +144,9 @@ func New(o Options) (*Server, error) {
 	s.commands = s.newTable()
 	s.stats.init(s.commands.Len())
 	s.initEnv()
+	if err := s.initUsers(); err != nil {
+		return nil, err
+	}
 	if err := s.initReplication(); err != nil {
 		return nil, fmt.Errorf("prepare replication: %w", err)
 	}

@@ -91,6 +91,8 @@ func secretArg(spec *command.Spec, args [][]byte, i int) bool {
 		return true
 	case "hello":
 		return i >= 3 && foldIs(args[i-1], "auth") || i >= 4 && foldIs(args[i-2], "auth")
+	case "acl|setuser", "acl|getuser", "acl|deluser":
+		return i >= 2
 	case "config|set":
 		return i >= 3 && i%2 == 1 && secretDirective(args[i-1])
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math/bits"
 	"time"
+
+	"github.com/lockstep-db/lockstep/server/acl"
 )
 
 // stats are the counters of INFO since the start or CONFIG RESETSTAT.
@@ -21,7 +23,7 @@ type stats struct {
 	blocked        int // connections waiting now
 	queryLimitHits int64
 	outputLimits   int64
-	authFailures   int64
+	denied         [acl.DeniedChannel + 1]int64 // by reason
 	evictedClients int64
 
 	perCommand []commandStat // by Spec.ID

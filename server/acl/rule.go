@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -113,6 +114,9 @@ func (u *User) addSelector(rules string, all *Users) error {
 	}
 	s := newSelector(all.table.Len(), all.openChannels)
 	for _, w := range words {
+		if bytes.ContainsAny(w, `"'`) {
+			return errRuleSyntax // it could not be spelled so that it can be read again
+		}
 		if err := s.apply(string(w), all.table); err != nil {
 			return err
 		}

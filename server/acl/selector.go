@@ -151,46 +151,42 @@ func (s *selector) addChannels(pattern string) {
 	}
 }
 
-func (s *selector) describe() string {
-	var parts []string
-	if keys := s.keyRules(); keys != "" || len(s.keys) > 0 {
-		parts = append(parts, keys)
-	}
+// words are the rules from which the selector can be made again.
+func (s *selector) words() []string {
+	words := s.keyRules()
 	if !s.allChannels {
-		parts = append(parts, "resetchannels")
+		words = append(words, "resetchannels")
 	}
-	if channels := s.channelRules(); channels != "" {
-		parts = append(parts, channels)
-	}
-	return strings.Join(append(parts, s.commandRules()), " ")
+	words = append(words, s.channelRules()...)
+	return append(words, s.commandRules()...)
 }
 
-func (s *selector) commandRules() string {
+func (s *selector) commandRules() []string {
 	base := "-@all"
 	if s.everything {
 		base = "+@all"
 	}
-	return strings.Join(append([]string{base}, s.rules...), " ")
+	return append([]string{base}, s.rules...)
 }
 
-func (s *selector) keyRules() string {
+func (s *selector) keyRules() []string {
 	if s.allKeys {
-		return "~*"
+		return []string{"~*"}
 	}
 	words := make([]string, len(s.keys))
 	for i, k := range s.keys {
 		words[i] = k.String()
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
-func (s *selector) channelRules() string {
+func (s *selector) channelRules() []string {
 	if s.allChannels {
-		return "&*"
+		return []string{"&*"}
 	}
 	words := make([]string, len(s.channels))
 	for i, c := range s.channels {
 		words[i] = "&" + c
 	}
-	return strings.Join(words, " ")
+	return words
 }

@@ -100,25 +100,28 @@ type Permissions struct{ Commands, Keys, Channels string }
 func (u *User) Permissions() []Permissions {
 	all := make([]Permissions, len(u.selectors))
 	for i, s := range u.selectors {
-		all[i] = Permissions{Commands: s.commandRules(), Keys: s.keyRules(), Channels: s.channelRules()}
+		all[i] = Permissions{strings.Join(s.commandRules(), " "), strings.Join(s.keyRules(), " "), strings.Join(s.channelRules(), " ")}
 	}
 	return all
 }
 
-// Describe spells the user as rules from which it can be made again.
-func (u *User) Describe() string {
+// Describe spells the user in one line; see Rules.
+func (u *User) Describe() string { return strings.Join(u.Rules(), " ") }
+
+// Rules are words from which the user can be made again; a selector is one.
+func (u *User) Rules() []string {
 	words := u.Flags()
 	for _, p := range u.Passwords() {
 		words = append(words, "#"+p)
 	}
 	for i, s := range u.selectors {
 		if i == 0 {
-			words = append(words, s.describe())
+			words = append(words, s.words()...)
 		} else {
-			words = append(words, "("+s.describe()+")")
+			words = append(words, "("+strings.Join(s.words(), " ")+")")
 		}
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
 // clone copies the user, so that rules can be tried.

@@ -69,6 +69,9 @@ var categoryNames = [...]string{
 	"blocking", "dangerous", "connection", "transaction", "scripting",
 }
 
+// CategoryNames are the names of all categories, without the "@".
+func CategoryNames() []string { return categoryNames[:] }
+
 // CategoryByName finds a category by its name without the "@".
 func CategoryByName(name string) (Categories, bool) {
 	for i, n := range categoryNames {

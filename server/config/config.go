@@ -46,6 +46,10 @@ type Config struct {
 	ClientQueryBuffer    int64
 	OutputLimits         [classes]OutputLimit
 	Requirepass          string
+	ACLFile              string // empty: users are in the configuration
+	ACLPubSubDefault     string // allchannels, resetchannels
+	ACLLogMaxLen         int
+	Users                []User // as read; at a rewrite, those there are
 	EnableDebugCommand   string // yes, no, local
 	EnableModuleCommand  string
 	EnableProtectedConfs string

@@ -28,6 +28,7 @@ const (
 	startOnly                            // not shown by CONFIG GET
 	list                                 // takes several words
 	repeated                             // several lines add up
+	fileOnly                             // neither CONFIG GET nor CONFIG SET know it
 )
 
 // directive is one line of the table: what a name means.
@@ -42,6 +43,9 @@ type directive struct {
 }
 
 func (d *directive) has(f directiveFlags) bool { return d.flags&f != 0 }
+
+// hidden says whether CONFIG GET does not show the directive.
+func (d *directive) hidden() bool { return d.has(startOnly | fileOnly) }
 
 func one(words []string) (string, error) {
 	if len(words) != 1 {

@@ -61,6 +61,7 @@ func Default() *Config {
 			ClassReplica: {Hard: 256 << 20, Soft: 64 << 20, SoftSeconds: 60},
 			ClassPubSub:  {Hard: 32 << 20, Soft: 8 << 20, SoftSeconds: 60},
 		},
+		ACLPubSubDefault: "resetchannels", ACLLogMaxLen: 128,
 		EnableDebugCommand: "no", EnableModuleCommand: "no", EnableProtectedConfs: "no",
 		Supervised: "no", Hz: 10, DynamicHz: true, Databases: 16, LogLevel: "notice", LogFormat: "text",
 		CrashLogEnabled: true, CrashMemcheckEnabled: true, ShutdownTimeout: 10,
@@ -117,6 +118,7 @@ func Load(args []string, stdin io.Reader) (*Config, error) {
 		if err := l.words(line, 0); err != nil {
 			return nil, located(err, "of the command line", i+1, strings.Join(line, " "))
 		}
+		l.config.placed("of the command line", i+1)
 	}
 	return l.config, l.config.check()
 }
@@ -195,6 +197,7 @@ func (l *loader) read(r io.Reader, name string, depth int) error {
 		if err := l.line(line, depth); err != nil {
 			return located(err, name, n, string(line))
 		}
+		l.config.placed(name, n)
 	}
 	if err := sc.Err(); err != nil {
 		return fmt.Errorf("read configuration %s: %w", name, err)

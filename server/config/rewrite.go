@@ -31,7 +31,7 @@ func (c *Config) Rewrite() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("read config file: %w", err)
 	}
-	return replaceFile(c.file, []byte(c.rewritten(string(old))))
+	return ReplaceFile(c.file, []byte(c.rewritten(string(old))))
 }
 
 func (c *Config) rewritten(old string) string {
@@ -101,6 +101,8 @@ func (c *Config) lines(d *directive, line string) []string {
 			all = append(all, fmt.Sprintf("client-output-buffer-limit %s %d %d %d", classNames[i], l.Hard, l.Soft, l.SoftSeconds))
 		}
 		return all
+	case d.name == "user":
+		return c.userLines()
 	case d.name == "replicaof" && value == "":
 		return nil
 	case line != "" && c.says(d, line, value):
@@ -166,21 +168,25 @@ func quote(value string) string {
 	return b.String()
 }
 
-// replaceFile writes a file so that there is always either the old or the new
-// one.
-func replaceFile(path string, data []byte) (err error) {
+// ReplaceFile writes a file so that there is always either the old or the new
+// one. A new file may be read by everybody, an old one by whom it was.
+func ReplaceFile(path string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".rewrite-*")
 	if err != nil {
-		return fmt.Errorf("create config file: %w", err)
+		return fmt.Errorf("create a file beside %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
 			_ = os.Remove(f.Name()) // the error that matters is the one returned
 		}
 	}()
+	mode := os.FileMode(0o644)
+	if old, statErr := os.Stat(path); statErr == nil {
+		mode = old.Mode().Perm()
+	}
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = f.Chmod(mode)
 	}
 	if err == nil {
 		err = f.Sync()
@@ -192,7 +198,7 @@ func replaceFile(path string, data []byte) (err error) {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return fmt.Errorf("write config file: %w", err)
+		return fmt.Errorf("replace %s: %w", path, err)
 	}
 	return nil
 }

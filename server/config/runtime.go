@@ -18,13 +18,13 @@ func (c *Config) Get(match func(pattern, name string) bool, patterns []string) [
 	found := map[string]string{}
 	for _, pattern := range patterns {
 		if !strings.ContainsAny(pattern, "*?[") {
-			if d := byName[strings.ToLower(pattern)]; d != nil && !d.has(startOnly) {
+			if d := byName[strings.ToLower(pattern)]; d != nil && !d.hidden() {
 				found[pattern] = d.get(c)
 			}
 			continue
 		}
 		for name, d := range byName {
-			if !d.has(startOnly) && match(strings.ToLower(pattern), name) {
+			if !d.hidden() && match(strings.ToLower(pattern), name) {
 				found[name] = d.get(c)
 			}
 		}
@@ -62,7 +62,7 @@ func (c *Config) Set(pairs []Pair, local bool) (*Config, []string, error) {
 	seen := map[*directive]bool{}
 	for _, p := range pairs {
 		d := byName[strings.ToLower(p.Name)]
-		if d == nil {
+		if d == nil || d.has(fileOnly) {
 			return nil, nil, &SetError{Name: p.Name, Unknown: true}
 		}
 		if err := c.settable(d, seen, local); err != nil {

@@ -13,7 +13,7 @@ import (
 const maxInt32 = math.MaxInt32
 
 // directives is the table, in the order in which a new file is written.
-var directives = slices.Concat(networkDirectives(), generalDirectives(), memoryDirectives(), collectionDirectives(),
+var directives = slices.Concat(networkDirectives(), aclDirectives(), generalDirectives(), memoryDirectives(), collectionDirectives(),
 	snapshotDirectives(), replicationDirectives(), ownDirectives(), inertDirectives(), unsupportedDirectives())
 
 // byName finds a directive by any of its names.
@@ -399,7 +399,7 @@ func inertDirectives() []directive {
 		"no-appendfsync-on-rewrite", "", "no", "replica-ignore-disk-write-errors", "", "no", "set-proc-title", "", "yes",
 		"tls-prefer-server-ciphers", "", "no", "tls-session-caching", "", "yes")
 	add(isInt,
-		"acllog-max-len", "", "128", "active-defrag-cycle-max", "", "25", "active-defrag-cycle-min", "", "1",
+		"active-defrag-cycle-max", "", "25", "active-defrag-cycle-min", "", "1",
 		"active-defrag-max-scan-fields", "", "1000", "active-defrag-threshold-lower", "", "10",
 		"active-defrag-threshold-upper", "", "100", "auto-aof-rewrite-percentage", "", "100",
 		"busy-reply-threshold", "lua-time-limit", "5000",
@@ -412,7 +412,6 @@ func inertDirectives() []directive {
 		"active-defrag-ignore-bytes", "", "104857600", "auto-aof-rewrite-min-size", "", "67108864",
 		"cluster-link-sendbuf-limit", "", "0")
 	add(isOneOf("always", "everysec", "no"), "appendfsync", "", "everysec")
-	add(isOneOf("allchannels", "resetchannels"), "acl-pubsub-default", "", "resetchannels")
 	add(isOneOf("yes", "no", "clients"), "sanitize-dump-payload", "", "no")
 	add(isOneOf("ignore", "panic", "panic-on-replicas"), "propagation-error-behavior", "", "ignore")
 	add(isOneOf("no", "yes", "relative", "absolute"), "oom-score-adj", "", "no")
@@ -433,7 +432,6 @@ func inertDirectives() []directive {
 // refused by name, except at the value that does not ask.
 func unsupportedDirectives() []directive {
 	return []directive{
-		unsupported("aclfile", "", "there is one user, default, with the password of requirepass"),
 		unsupported("appendonly", "no", "there is no append-only file; use save and replication for durability"),
 		unsupported("cluster-enabled", "no", "keys are not sharded over servers"),
 		unsupported("io-threads", "1", "one thread executes and serves"),
@@ -445,6 +443,5 @@ func unsupportedDirectives() []directive {
 		unsupported("tls-cluster", "no", "connections are not encrypted"),
 		unsupported("tls-port", "0", "connections are not encrypted"),
 		unsupported("tls-replication", "no", "connections are not encrypted"),
-		unsupported("user", "", "there is one user, default, with the password of requirepass"),
 	}
 }
