@@ -26,6 +26,10 @@ type arena struct {
 	large large
 
 	objects objects
+
+	// spell is where integers of packed collections are spelled out for whoever
+	// walks them, each until the next one.
+	spell [maxIntLen]byte
 }
 
 type handle uint64
