@@ -16,8 +16,8 @@
 // arena.go, slab.go, runs.go and large.go are where it lives, bucket.go,
 // segment.go and table.go are how it is found, write.go and strings.go how it
 // changes, cut.go how it is emitted, and keyspace.go and compact.go the work put
-// off until Step. Collections are in packed.go, object.go and members.go, and
-// in files named after their types.
+// off until Step. Collections are in packed.go, edit.go, object.go, members.go and
+// dict.go, and in files named after their types.
 //
 // It must not know commands, connections, replication or files. It imports the
 // standard library only.

@@ -19,6 +19,12 @@ func (db *DB) setPacked(key []byte, t Type, enc Encoding, packed []byte, expireA
 // A packed value that grows gets a little more room than it needs, since more
 // of the same is likely.
 func (s *space) splice(p place, h handle, at, del, ins int) (handle, []byte) {
+	return s.spliceFor(p, h, at, del, ins, 0)
+}
+
+// spliceFor is splice when it is known that expected bytes are going to be added
+// in all.
+func (s *space) spliceFor(p place, h handle, at, del, ins, expected int) (handle, []byte) {
 	a := s.ks.arena
 	b := a.block(h)
 	want := shapeOf(b)
@@ -30,7 +36,7 @@ func (s *space) splice(p place, h handle, at, del, ins int) (handle, []byte) {
 	}
 	room := want.size()
 	if ins > del {
-		room += min(room/8, 256)
+		room += max(expected-ins, min(room/8, 256))
 	}
 	// A value that has shrunk a lot moves to a smaller block; one that merely
 	// became shorter stays.

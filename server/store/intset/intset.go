@@ -71,6 +71,13 @@ func Put(set []byte, i int, n int64) {
 	}
 }
 
+// Fill makes set, which is HeaderSize and WidthOf(n) bytes long, the set of n.
+func Fill(set []byte, n int64) {
+	binary.LittleEndian.PutUint32(set, uint32(WidthOf(n)))
+	SetLen(set, 1)
+	Put(set, 0, n)
+}
+
 // Find tells whether n is in the set, and the number that it has or would get.
 func Find(set []byte, n int64) (i int, found bool) {
 	low, high := 0, Len(set)

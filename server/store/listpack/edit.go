@@ -19,7 +19,7 @@ func (e Element) Insert(lp []byte, at int) []byte {
 	}
 	lp = open(lp, at, 0, e.Size())
 	e.Put(lp[at:])
-	grown(lp, 1)
+	Spliced(lp, 1)
 	return lp
 }
 
@@ -28,7 +28,7 @@ func Replace(lp []byte, at int, p []byte) []byte {
 	e := Encode(p)
 	lp = open(lp, at, EntrySize(lp, at), e.Size())
 	e.Put(lp[at:])
-	grown(lp, 0)
+	Spliced(lp, 0)
 	return lp
 }
 
@@ -40,7 +40,7 @@ func Delete(lp []byte, at, n int) []byte {
 		stop += EntrySize(lp, stop)
 	}
 	lp = open(lp, at, stop-at, 0)
-	grown(lp, -count)
+	Spliced(lp, -count)
 	return lp
 }
 

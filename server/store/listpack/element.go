@@ -100,6 +100,17 @@ func (e Element) putInt(dst []byte, size int) {
 	}
 }
 
+// Fill makes dst, which has the right length, a listpack of elements.
+func Fill(dst []byte, elements []Element) {
+	at := headerSize
+	for _, e := range elements {
+		e.Put(dst[at:])
+		at += e.Size()
+	}
+	dst[at] = end
+	SetHeader(dst, len(dst), len(elements))
+}
+
 // Find is Find for an element.
 func (e Element) Find(lp []byte, from, skip int) int {
 	at := from

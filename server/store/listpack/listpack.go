@@ -71,9 +71,10 @@ func SetHeader(lp []byte, total, count int) {
 	binary.LittleEndian.PutUint16(lp[4:], uint16(count))
 }
 
-// grown adds delta to the count in the header, unless that is unknown, and sets
-// the length to that of lp.
-func grown(lp []byte, delta int) {
+// Spliced brings the header up to date: to the length of lp, and to delta more
+// elements than it tells, unless it does not know. It is for whoever makes room
+// in the middle on their own and fills it with Element.Put.
+func Spliced(lp []byte, delta int) {
 	count := int(binary.LittleEndian.Uint16(lp[4:]))
 	if count != unknown {
 		count += delta
