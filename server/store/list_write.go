@@ -339,5 +339,6 @@ func (l *ListLoader) Done() bool {
 
 // Drop gives back what was added: the list is not wanted.
 func (l *ListLoader) Drop() {
-	l.db.ks.arena.objects.orphans = append(l.db.ks.arena.objects.orphans, l.object)
+	objects := &l.db.ks.arena.objects
+	objects.remove(objects.add(l.object))
 }
