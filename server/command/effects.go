@@ -24,6 +24,7 @@ type outcome struct {
 	pending []effect // before the command itself, e.g. DEL of keys found expired
 	own     ownEffect
 	rewrite [][]byte // valid when own is rewritten
+	words   [][]byte // what the arguments of pending are slices of; reused
 	arena   []byte   // numbers spelled out for rewrites; reused
 	// separate lets a replica apply the effects one by one: the DELs of a SCAN
 	// have nothing to do with each other.
@@ -45,6 +46,8 @@ func (o *outcome) reset() {
 	if len(o.pending) > 0 {
 		clear(o.pending)
 		o.pending = o.pending[:0]
+		clear(o.words)
+		o.words = o.words[:0]
 	}
 	o.arena = o.arena[:0]
 }
@@ -72,7 +75,10 @@ func (c *Call) Rewrite(args ...[]byte) {
 func (c *Call) Also(args ...[]byte) { c.alsoIn(c.DBIndex, args...) }
 
 func (c *Call) alsoIn(db int, args ...[]byte) {
-	c.left.pending = append(c.left.pending, effect{db, append([][]byte(nil), args...)})
+	from := len(c.left.words)
+	c.left.words = append(c.left.words, args...)
+	words := c.left.words[from:len(c.left.words):len(c.left.words)]
+	c.left.pending = append(c.left.pending, effect{db, words})
 }
 
 // Suppress leaves the command without an effect of its own; those of Also stay.

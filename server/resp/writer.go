@@ -230,8 +230,11 @@ func (w *Writer) InsertMap(mark, n int) { w.insert(mark, func(h *Writer) { h.Map
 // InsertSet is InsertArray for a set.
 func (w *Writer) InsertSet(mark, n int) { w.insert(mark, func(h *Writer) { h.Set(n) }) }
 
+// InsertBulk is InsertArray for a string of up to 64 bytes.
+func (w *Writer) InsertBulk(mark int, b []byte) { w.insert(mark, func(h *Writer) { h.Bulk(b) }) }
+
 func (w *Writer) insert(mark int, write func(*Writer)) {
-	var scratch [24]byte
+	var scratch [72]byte
 	h := Writer{Buf: scratch[:0], Proto: w.Proto}
 	write(&h)
 	w.Buf = append(w.Buf, h.Buf...)
