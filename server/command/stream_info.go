@@ -15,7 +15,7 @@ func xinfoSpec() *Spec {
 					{"7.0.0", "Fields `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`."},
 					{"7.2.0", "Field `active-time`, and a new meaning of `seen-time`."},
 				},
-				Args: []Arg{Key(), Block("full-block", Token("FULL").Named("full"), streamCount).Opt()},
+				Args: []Arg{Key(), Block("full-block", streamCount).After("FULL").Opt()},
 			}},
 			{Name: "groups", Arity: 3, Flags: ReadOnly, KeySpecs: key, Run: runXInfoGroups, Doc: Doc{
 				Since: "5.0.0", Complexity: "O(N) for N groups", Summary: "Lists the groups of a stream",

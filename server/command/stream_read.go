@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/lockstep-db/lockstep/server/store"
 )
@@ -13,9 +12,6 @@ const (
 	errReadNoAckOption ReplyError = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead."
 	errReadNewID       ReplyError = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
 	errReadLastID      ReplyError = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set."
-	errTimeoutInteger  ReplyError = "ERR timeout is not an integer or out of range"
-	errTimeoutNegative ReplyError = "ERR timeout is negative"
-	errTimeoutRange    ReplyError = "ERR timeout is out of range"
 )
 
 func errUnbalanced(c *Call, id byte) ReplyError {
@@ -47,7 +43,7 @@ func parseRead(c *Call, grouped bool) (o readOptions, ok bool) {
 		switch arg := c.Args[i]; {
 		case more >= 1 && equalFold(arg, "BLOCK"):
 			i++
-			if o.deadline, ok = c.millisecondsArg(i); !ok {
+			if o.deadline, ok = c.timeoutMillisArg(i); !ok {
 				return o, false
 			}
 			o.blocks = true
@@ -94,26 +90,6 @@ func parseRead(c *Call, grouped bool) (o readOptions, ok bool) {
 		return o, false
 	}
 	return o, true
-}
-
-// millisecondsArg reads a time to wait and returns the moment when it is over in
-// Unix milliseconds, 0 for never. It answers with an error itself.
-func (c *Call) millisecondsArg(i int) (deadline int64, ok bool) {
-	ms, ok := parseInt(c.Args[i])
-	switch {
-	case !ok:
-		c.Fail(errTimeoutInteger)
-		return 0, false
-	case ms < 0:
-		c.Fail(errTimeoutNegative)
-		return 0, false
-	case ms == 0:
-		return 0, true
-	case ms > math.MaxInt64-c.Now:
-		c.Fail(errTimeoutRange)
-		return 0, false
-	}
-	return c.Now + ms, true
 }
 
 // resolve reads the IDs after which to read: MaxStreamID stands for >.
