@@ -96,7 +96,7 @@ func (s *Stream) Nodes() int { return s.nodes.count }
 // EachNode visits the nodes in order until visit returns false: the ID that the
 // entries of a node are relative to, and the node as RDB files hold it.
 func (s *Stream) EachNode(visit func(master StreamID, node []byte) bool) {
-	for at := (spot{}); !s.nodes.ended(at); at = s.nodes.next(at) {
+	for at := (orderedAt{}); !s.nodes.ended(at); at = s.nodes.next(at) {
 		if !visit(s.nodes.id(at), s.bytes(s.nodes.val(at))) {
 			return
 		}
@@ -131,7 +131,7 @@ func (s *Stream) Size() int {
 // Clone returns a copy.
 func (s *Stream) Clone() Object {
 	c := &Stream{ks: s.ks, StreamState: s.StreamState, nodes: s.nodes.clone()}
-	for at := (spot{}); !c.nodes.ended(at); at = c.nodes.next(at) {
+	for at := (orderedAt{}); !c.nodes.ended(at); at = c.nodes.next(at) {
 		n := c.nodes.val(at)
 		old := s.bytes(n)
 		*n = c.allocNode(len(old))

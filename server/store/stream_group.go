@@ -121,7 +121,7 @@ func (g *StreamGroup) AddConsumer(name []byte, seen int64) *StreamConsumer {
 
 // RemoveConsumer removes a consumer of the group, and what was delivered to it.
 func (g *StreamGroup) RemoveConsumer(c *StreamConsumer) {
-	for at := (spot{}); !c.pending.ended(at); at = c.pending.next(at) {
+	for at := (orderedAt{}); !c.pending.ended(at); at = c.pending.next(at) {
 		if p, ok := g.pending.find(c.pending.id(at)); ok {
 			g.pending.remove(p)
 		}

@@ -9,9 +9,9 @@ type StreamIterator struct {
 	reverse  bool
 	deleted  bool // also what is only marked as deleted
 
-	at     spot   // of the node
-	more   bool   // there is a node at at
-	lp     []byte // of that node; nil: it has yet to be entered
+	at     orderedAt // of the node
+	more   bool      // there is a node at at
+	lp     []byte    // of that node; nil: it has yet to be entered
 	base   StreamID
 	master masterEntry
 
@@ -37,7 +37,7 @@ func (s *Stream) Range(from, to StreamID, reverse bool) StreamIterator {
 		return it
 	}
 	if it.at, it.more = s.nodes.floor(from); !it.more {
-		it.at, it.more = spot{}, s.nodes.count > 0
+		it.at, it.more = orderedAt{}, s.nodes.count > 0
 	}
 	return it
 }

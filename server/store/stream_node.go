@@ -150,9 +150,9 @@ func (s *Stream) Append(id StreamID, pairs [][]byte) {
 
 // tail is the last node if it has room for another entry. One that has not gets
 // the block that it needs from then on.
-func (s *Stream) tail(pairs [][]byte) (spot, *streamNode) {
+func (s *Stream) tail(pairs [][]byte) (orderedAt, *streamNode) {
 	if s.nodes.count == 0 {
-		return spot{}, nil
+		return orderedAt{}, nil
 	}
 	size := 0
 	for _, p := range pairs {

@@ -26,44 +26,44 @@ const (
 	orderedSpare = 16
 )
 
-// A spot is where a value is. The one at the end is behind the last value.
-type spot struct{ block, i int }
+// An orderedAt is where a value is. The one at the end is behind the last value.
+type orderedAt struct{ block, i int }
 
-func (o *ordered[V]) ended(at spot) bool     { return at.block >= len(o.blocks) }
-func (o *ordered[V]) id(at spot) StreamID    { return o.blocks[at.block].ids[at.i] }
-func (o *ordered[V]) val(at spot) *V         { return &o.blocks[at.block].vals[at.i] }
-func (b *orderedBlock[V]) lastID() StreamID  { return b.ids[len(b.ids)-1] }
-func (b *orderedBlock[V]) full() bool        { return len(b.ids) == orderedMax }
-func (o *ordered[V]) lastBlock() (block int) { return len(o.blocks) - 1 }
+func (o *ordered[V]) ended(at orderedAt) bool  { return at.block >= len(o.blocks) }
+func (o *ordered[V]) id(at orderedAt) StreamID { return o.blocks[at.block].ids[at.i] }
+func (o *ordered[V]) val(at orderedAt) *V      { return &o.blocks[at.block].vals[at.i] }
+func (b *orderedBlock[V]) lastID() StreamID    { return b.ids[len(b.ids)-1] }
+func (b *orderedBlock[V]) full() bool          { return len(b.ids) == orderedMax }
+func (o *ordered[V]) lastBlock() (block int)   { return len(o.blocks) - 1 }
 
-// last is the spot of the last value. There must be one.
-func (o *ordered[V]) last() spot {
-	return spot{o.lastBlock(), len(o.blocks[o.lastBlock()].ids) - 1}
+// last is the place of the last value. There must be one.
+func (o *ordered[V]) last() orderedAt {
+	return orderedAt{o.lastBlock(), len(o.blocks[o.lastBlock()].ids) - 1}
 }
 
-func (o *ordered[V]) next(at spot) spot {
+func (o *ordered[V]) next(at orderedAt) orderedAt {
 	if at.i++; at.i == len(o.blocks[at.block].ids) {
-		return spot{at.block + 1, 0}
+		return orderedAt{at.block + 1, 0}
 	}
 	return at
 }
 
-// prev is the spot before; ok is false at the first one.
-func (o *ordered[V]) prev(at spot) (before spot, ok bool) {
+// prev is the place before; ok is false at the first one.
+func (o *ordered[V]) prev(at orderedAt) (before orderedAt, ok bool) {
 	switch {
 	case at.i > 0:
-		return spot{at.block, at.i - 1}, true
+		return orderedAt{at.block, at.i - 1}, true
 	case at.block > 0:
-		return spot{at.block - 1, len(o.blocks[at.block-1].ids) - 1}, true
+		return orderedAt{at.block - 1, len(o.blocks[at.block-1].ids) - 1}, true
 	}
-	return spot{}, false
+	return orderedAt{}, false
 }
 
-// seek is the spot of the first value whose ID is id or greater.
-func (o *ordered[V]) seek(id StreamID) spot {
+// seek is the place of the first value whose ID is id or greater.
+func (o *ordered[V]) seek(id StreamID) orderedAt {
 	low, high := 0, len(o.blocks)
 	if high == 0 || o.blocks[high-1].lastID().Less(id) {
-		return spot{high, 0}
+		return orderedAt{high, 0}
 	}
 	for low < high {
 		if m := (low + high) / 2; o.blocks[m].lastID().Less(id) {
@@ -72,7 +72,7 @@ func (o *ordered[V]) seek(id StreamID) spot {
 			high = m
 		}
 	}
-	at := spot{low, 0}
+	at := orderedAt{low, 0}
 	ids := o.blocks[at.block].ids
 	for low, high = 0, len(ids); low < high; {
 		if m := (low + high) / 2; ids[m].Less(id) {
@@ -85,14 +85,14 @@ func (o *ordered[V]) seek(id StreamID) spot {
 	return at
 }
 
-// find is the spot of the value with an ID.
-func (o *ordered[V]) find(id StreamID) (at spot, ok bool) {
+// find is the place of the value with an ID.
+func (o *ordered[V]) find(id StreamID) (at orderedAt, ok bool) {
 	at = o.seek(id)
 	return at, !o.ended(at) && o.id(at) == id
 }
 
-// floor is the spot of the last value whose ID is id or smaller.
-func (o *ordered[V]) floor(id StreamID) (at spot, ok bool) {
+// floor is the place of the last value whose ID is id or smaller.
+func (o *ordered[V]) floor(id StreamID) (at orderedAt, ok bool) {
 	at = o.seek(id)
 	if !o.ended(at) && o.id(at) == id {
 		return at, true
@@ -115,33 +115,33 @@ func (o *ordered[V]) insert(id StreamID, v V) {
 }
 
 // end is where the next value behind all others goes.
-func (o *ordered[V]) end() spot {
+func (o *ordered[V]) end() orderedAt {
 	if n := o.lastBlock(); n >= 0 && !o.blocks[n].full() {
-		return spot{n, len(o.blocks[n].ids)}
+		return orderedAt{n, len(o.blocks[n].ids)}
 	}
 	b := o.spare
 	if o.spare = nil; b == nil {
 		b = &orderedBlock[V]{}
 	}
 	o.blocks = append(o.blocks, b)
-	return spot{o.lastBlock(), 0}
+	return orderedAt{o.lastBlock(), 0}
 }
 
-// split halves a full block, and returns where the spot is then.
-func (o *ordered[V]) split(at spot) spot {
+// split halves a full block, and returns where the place is then.
+func (o *ordered[V]) split(at orderedAt) orderedAt {
 	const half = orderedMax / 2
 	b := o.blocks[at.block]
 	upper := &orderedBlock[V]{ids: slices.Clone(b.ids[half:]), vals: slices.Clone(b.vals[half:])}
 	b.ids, b.vals = b.ids[:half], b.vals[:half]
 	o.blocks = slices.Insert(o.blocks, at.block+1, upper)
 	if at.i > half {
-		return spot{at.block + 1, at.i - half}
+		return orderedAt{at.block + 1, at.i - half}
 	}
 	return at
 }
 
-// remove takes a value out. Spots are void afterwards.
-func (o *ordered[V]) remove(at spot) {
+// remove takes a value out. Places are void afterwards.
+func (o *ordered[V]) remove(at orderedAt) {
 	b := o.blocks[at.block]
 	b.ids = slices.Delete(b.ids, at.i, at.i+1)
 	b.vals = slices.Delete(b.vals, at.i, at.i+1)

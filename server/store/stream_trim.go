@@ -26,7 +26,7 @@ func (s *Stream) Delete(id StreamID) bool {
 	return true
 }
 
-func (s *Stream) removeNode(at spot) {
+func (s *Stream) removeNode(at orderedAt) {
 	s.freeNode(s.nodes.val(at))
 	s.nodes.remove(at)
 }
@@ -57,7 +57,7 @@ type StreamTrim struct {
 // Trim removes entries from the beginning and returns how many.
 func (s *Stream) Trim(t StreamTrim) (removed int64) {
 	for s.nodes.count > 0 && !(t.MaxLength >= 0 && s.Length <= t.MaxLength) {
-		n := s.nodes.val(spot{})
+		n := s.nodes.val(orderedAt{})
 		m := readMaster(s.bytes(n))
 		if t.Limit != 0 && removed+m.entries > t.Limit {
 			break
@@ -66,15 +66,15 @@ func (s *Stream) Trim(t StreamTrim) (removed int64) {
 		if t.MaxLength >= 0 {
 			whole = s.Length-m.entries >= t.MaxLength
 		} else {
-			whole = s.lastOf(spot{}).Less(t.MinID)
+			whole = s.lastOf(orderedAt{}).Less(t.MinID)
 		}
 		if !whole {
 			if !t.WholeNodes {
-				removed += s.trimNode(spot{}, t)
+				removed += s.trimNode(orderedAt{}, t)
 			}
 			break
 		}
-		s.removeNode(spot{})
+		s.removeNode(orderedAt{})
 		s.Length -= m.entries
 		removed += m.entries
 	}
@@ -85,7 +85,7 @@ func (s *Stream) Trim(t StreamTrim) (removed int64) {
 }
 
 // lastOf is the ID of the last entry of a node, be it marked as deleted.
-func (s *Stream) lastOf(at spot) StreamID {
+func (s *Stream) lastOf(at orderedAt) StreamID {
 	it := StreamIterator{s: s, to: MaxStreamID, reverse: true, deleted: true, at: at, more: true}
 	it.enter()
 	if !it.step() {
@@ -95,7 +95,7 @@ func (s *Stream) lastOf(at spot) StreamID {
 }
 
 // trimNode marks entries at the beginning of a node as deleted.
-func (s *Stream) trimNode(at spot, t StreamTrim) (removed int64) {
+func (s *Stream) trimNode(at orderedAt, t StreamTrim) (removed int64) {
 	n := s.nodes.val(at)
 	it := StreamIterator{s: s, to: MaxStreamID, at: at, more: true}
 	it.enter()
