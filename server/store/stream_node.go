@@ -93,7 +93,7 @@ func (s *Stream) setInt(n *streamNode, at int, v int64) {
 		copy(lp[at+is:], lp[at+was:at+was+tail])
 		n.size = uint32(at + is + tail)
 		lp = lp[:n.size]
-		listpack.Resized(lp, 0)
+		listpack.Spliced(lp, 0)
 	}
 	e.Put(lp[at:])
 }
@@ -213,7 +213,7 @@ func (s *Stream) appendTo(n *streamNode, master, id StreamID, pairs [][]byte) {
 	w := nodeWriter{lp: s.grow(n, entrySize(pairs, delta, same)), at: end}
 	w.entry(pairs, delta, same)
 	w.lp[w.at] = math.MaxUint8
-	listpack.Resized(w.lp, w.count)
+	listpack.Spliced(w.lp, w.count)
 }
 
 func sameFields(lp []byte, m masterEntry, pairs [][]byte) bool {

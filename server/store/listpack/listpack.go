@@ -260,7 +260,3 @@ func Equal(lp []byte, at int, p []byte) bool {
 // 0 if there is none. After each comparison skip elements are passed over: 1
 // looks at the keys of pairs. From may be 0.
 func Find(lp []byte, from int, p []byte, skip int) int { return Encode(p).Find(lp, from, skip) }
-
-// Resized tells the header of the new length of a listpack, and that so many
-// elements more were put into it with Put.
-func Resized(lp []byte, elements int) { grown(lp, elements) }
