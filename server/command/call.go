@@ -116,7 +116,8 @@ type Call struct {
 
 	left    outcome
 	forced  bool
-	scratch []byte // integers of the keyspace spelled out; reused
+	scratch []byte      // integers of the keyspace spelled out; reused
+	hll     hyperLogLog // what PFADD and its like work on; reused
 }
 
 // Execute runs a command on a call whose arity was checked by Lookup, and hands

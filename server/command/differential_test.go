@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lockstep-db/lockstep/server/dataset"
 )
 
 // The same random commands run here and on a real redis-server. Replies must be
@@ -145,6 +147,7 @@ func (c *comparison) compareData() {
 			return
 		}
 		for _, key := range keys {
+			c.compareDigest(db, key)
 			for _, name := range []string{"GET", "PEXPIRETIME", "STRLEN"} {
 				args := [][]byte{[]byte(name), []byte(key)}
 				our, their := bytes.Clone(c.ours.do(args...)), c.redis.do(args...)
@@ -156,6 +159,24 @@ func (c *comparison) compareData() {
 	}
 	c.both("SELECT " + selected)
 	c.forget()
+}
+
+// compareDigest compares a value of any type, and whether it expires.
+func (c *comparison) compareDigest(db int, key string) {
+	c.t.Helper()
+	e, ok := c.ours.env.Keyspace.DB(db).Find([]byte(key))
+	if !ok {
+		return
+	}
+	ours := dataset.OfValue(e).String()
+	node, _, err := parseReply(c.redis.do([]byte("DEBUG"), []byte("DIGEST-VALUE"), []byte(key)))
+	if err != nil || len(node.elems) != 1 {
+		c.t.Fatalf("DEBUG DIGEST-VALUE %s: %v %v", key, node, err)
+	}
+	if theirs := node.elems[0].text; ours != theirs {
+		dump := func(do func(...[]byte) []byte) string { return fmt.Sprintf("%.2000q", do([]byte("DUMP"), []byte(key))) }
+		c.fail(fmt.Sprintf("value of %s (%v) in database %d", key, e.Type(), db), ours+" "+dump(c.ours.do), theirs+" "+dump(c.redis.do))
+	}
 }
 
 // forget lets effects and events go that the test itself has caused.
@@ -435,8 +456,7 @@ nosuch k v
 `), "\n")
 
 func (g *generator) command() [][]byte {
-	line := templates[g.rand.IntN(len(templates))]
-	args := g.fill(line)
+	args := g.fill(g.template())
 	switch g.rand.IntN(40) {
 	case 0:
 		// COMMAND would list all commands, SCAN expire keys here and there.
@@ -504,8 +524,15 @@ func (g *generator) fill(line string) [][]byte {
 }
 
 func (g *generator) word(w string) [][]byte {
-	if len(w) > 1 {
-		return [][]byte{[]byte(w)}
+	if len(w) > 1 && w[0] != '~' {
+		return one(w)
+	}
+	for _, group := range commandGroups {
+		if group.word != nil {
+			if args, ok := group.word(g, w); ok {
+				return args
+			}
+		}
 	}
 	now := time.Now().UnixMilli()
 	switch w {

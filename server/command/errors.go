@@ -57,11 +57,27 @@ const (
 	errBitfieldFlow    ReplyError = "ERR Invalid OVERFLOW type specified"
 	errBitfieldRO      ReplyError = "ERR BITFIELD_RO only supports the GET subcommand"
 	errInt32Range      ReplyError = "ERR value is out of range, value must between -2147483648 and 2147483647"
+	errNoHyperLogLog   ReplyError = "WRONGTYPE Key is not a valid HyperLogLog string value."
 	errNoKeyArguments  ReplyError = "ERR The command has no key arguments"
 	errInvalidCommand  ReplyError = "ERR Invalid command specified"
 	errInvalidArgCount ReplyError = "ERR Invalid number of arguments specified for command"
 	errInvalidArgs     ReplyError = "ERR Invalid arguments specified for command"
 )
+
+// Errors of HyperLogLogs.
+const (
+	errDamagedHyperLogLog ReplyError = "INVALIDOBJ Corrupted HLL object detected"
+	errNoHyperLogLogKey   ReplyError = "ERR The specified key does not exist"
+	errHyperLogLogDense   ReplyError = "ERR HLL encoding is not sparse"
+)
+
+func errUnknownPFDebug(sub []byte) ReplyError {
+	return ReplyError(fmt.Sprintf("ERR Unknown PFDEBUG subcommand '%s'", quoted(sub, len(sub))))
+}
+
+func errHyperLogLogTest(elements int, sparse, dense uint64) ReplyError {
+	return ReplyError(fmt.Sprintf("ERR TESTFAILED %d elements were estimated as %d (sparse) and %d (dense)", elements, sparse, dense))
+}
 
 func errArity(name string) ReplyError {
 	return ReplyError("ERR wrong number of arguments for '" + name + "' command")

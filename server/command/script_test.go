@@ -123,6 +123,7 @@ var scriptGroups = []struct {
 	{"effects of keys", keyEffects},
 	{"effects of expired keys", expiredEffects},
 	{"replies", replies},
+	{"HyperLogLogs", hyperLogLogScripts},
 }
 
 var stringEffects = []script{

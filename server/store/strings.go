@@ -32,6 +32,14 @@ func (db *DB) SetStringKeepTTL(key, val []byte) Entry {
 	return db.SetString(key, val, keepExpiry)
 }
 
+// SetRawKeepTTL is SetStringKeepTTL for bytes that are not text: they are never held
+// as an integer, and called raw.
+func (db *DB) SetRawKeepTTL(key, val []byte) Entry {
+	h, dst := db.space.write(key, kindRaw, len(val), keepExpiry)
+	copy(dst, val)
+	return Entry{db.ks.arena, h}
+}
+
 // SetInt is SetString for an integer.
 func (db *DB) SetInt(key []byte, n, expireAt int64) Entry {
 	h, dst := db.space.write(key, kindInt, intSize, expireAt)

@@ -1,0 +1,37 @@
+package command
+
+import "strings"
+
+// commandGroup is a group of commands that the generator draws from.
+type commandGroup struct {
+	name      string
+	weight    int // how often, compared with the other groups
+	templates []string
+	// word fills in the group's own placeholders, which are words that begin with a
+	// "~", and says whether it knows the word. It may be nil.
+	word func(g *generator, word string) (args [][]byte, ok bool)
+}
+
+// commandGroups are all of them. Each type of value has a file of its own.
+var commandGroups = []commandGroup{
+	{"strings and keys", 10, templates, nil},
+	{"HyperLogLogs", 2, hyperLogLogTemplates, hyperLogLogWord},
+}
+
+// template draws a command to be filled in.
+func (g *generator) template() string {
+	total := 0
+	for _, group := range commandGroups {
+		total += group.weight
+	}
+	n := g.rand.IntN(total)
+	for _, group := range commandGroups {
+		if n -= group.weight; n < 0 {
+			return group.templates[g.rand.IntN(len(group.templates))]
+		}
+	}
+	panic("the weights do not add up")
+}
+
+// lines takes a table of templates apart.
+func lines(text string) []string { return strings.Split(strings.TrimSpace(text), "\n") }
