@@ -19,10 +19,9 @@ func (s *Server) clientSpec() *command.Spec {
 	admin := open | command.Admin
 	return &command.Spec{Name: "client", Arity: -2,
 		Subcommands: []*command.Spec{
-			sub("caching", 3, open, notTracking),
+			sub("caching", 3, open, s.cmdClientCaching),
 			sub("getname", 2, open, s.cmdClientGetName),
-			sub("getredir", 2, open,
-				func(c *command.Call) { c.Out.Int(-1) }),
+			sub("getredir", 2, open, s.cmdClientGetRedir),
 			sub("id", 2, open,
 				func(c *command.Call) { c.Out.Int(session(c).id) }),
 			sub("info", 2, open,
@@ -35,32 +34,13 @@ func (s *Server) clientSpec() *command.Spec {
 			sub("reply", 3, open, s.cmdClientReply),
 			sub("setinfo", 4, open, s.cmdClientSetInfo),
 			sub("setname", 3, open, s.cmdClientSetName),
-			sub("tracking", -3, open, notTracking),
-			sub("trackinginfo", 2, open, trackingInfo),
+			sub("tracking", -3, open, s.cmdClientTracking),
+			sub("trackinginfo", 2, open, s.cmdClientTrackingInfo),
 			sub("unblock", -3, admin, s.cmdClientUnblock),
 			sub("unpause", 2, admin,
 				func(c *command.Call) { s.unpauseClients(); c.Out.OK() }),
 			clientHelp(),
 		}}
-}
-
-func notTracking(call *command.Call) {
-	if foldIs(call.Args[1], "tracking") && len(call.Args) == 3 && foldIs(call.Args[2], "off") {
-		call.Out.OK()
-		return
-	}
-	call.Fail("ERR client-side caching (CLIENT TRACKING, CLIENT CACHING) is not supported by this server")
-}
-
-func trackingInfo(call *command.Call) {
-	call.Out.Map(3)
-	call.Out.BulkString("flags")
-	call.Out.Set(1)
-	call.Out.BulkString("off")
-	call.Out.BulkString("redirect")
-	call.Out.Int(-1)
-	call.Out.BulkString("prefixes")
-	call.Out.Array(0)
 }
 
 func clientHelp() *command.Spec {
@@ -112,7 +92,7 @@ func (s *Server) clientLine(c *conn) string {
 	room := len(c.out.Buf) - c.sent
 	fmt.Fprintf(&b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=0 omem=%d tot-mem=%d",
 		len(c.in), cap(c.in)-len(c.in), 0, multiMem, cap(c.out.Buf), cap(c.out.Buf), room, max(0, cap(c.out.Buf)-keepOut), c.memory())
-	fmt.Fprintf(&b, " events=%s cmd=%s user=%s redir=-1 resp=%d", s.eventLetters(c), lastCommand(c), c.user.Name(), c.out.Proto)
+	fmt.Fprintf(&b, " events=%s cmd=%s user=%s redir=%d resp=%d", s.eventLetters(c), lastCommand(c), c.user.Name(), c.redirection(), c.out.Proto)
 	fmt.Fprintf(&b, " lib-name=%s lib-ver=%s", c.libName, c.libVer)
 	return b.String()
 }
@@ -153,7 +133,9 @@ func clientFlags(c *conn) string {
 	}{
 		{c.has(flagMonitor), 'O'}, {c.has(flagReplica) && !c.has(flagMonitor), 'S'}, {c.has(flagPrimary), 'M'},
 		{c.listens(), 'P'},
-		{c.has(flagMulti), 'x'}, {c.blocked != nil || c.has(flagPaused), 'b'}, {c.has(flagDirtyCAS), 'd'},
+		{c.has(flagMulti), 'x'}, {c.blocked != nil || c.has(flagPaused), 'b'},
+		{c.tracking != nil, 't'}, {c.tracking != nil && c.tracking.broken, 'R'}, {c.tracking != nil && c.tracking.broadcast, 'B'},
+		{c.has(flagDirtyCAS), 'd'},
 		{c.has(flagCloseAfterReply), 'c'}, {c.has(flagCloseNow), 'A'}, {c.has(flagUnix), 'U'},
 		{c.has(flagReadonly), 'r'}, {c.has(flagNoEvict), 'e'}, {c.has(flagNoTouch), 'T'},
 	} {

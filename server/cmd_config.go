@@ -99,6 +99,8 @@ func (s *Server) apply(name string, old *config.Config) error {
 		s.applyCollectionLimits()
 	case "maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "maxmemory-samples", "maxmemory-eviction-tenacity":
 		s.applyEviction()
+	case "notify-keyspace-events":
+		s.applyNotify()
 	case "dir":
 		return s.changeDir(cfg.Dir)
 	case "rdbcompression":

@@ -75,6 +75,7 @@ func (s *Server) cmdReset(call *command.Call) {
 	s.endTransaction(c)
 	s.monitors.remove(c)
 	s.pubsub.leave(c)
+	s.stopTracking(c)
 	c.flags &^= flagMonitor | flagReplyOff | flagReplySkip | flagReplySkipNext | flagReadonly | flagNoTouch
 	c.db, c.name = 0, ""
 	c.out.Proto = 2

@@ -73,7 +73,8 @@ type conn struct {
 	tx      *transaction // MULTI's queue and WATCH's keys; nil when unused
 	blocked *blocking    // waits for something (WAIT, pause); nil when not
 
-	subs *subscriptions // what it listens to; nil: it is not in subscriber mode
+	subs     *subscriptions // what it listens to; nil: it is not in subscriber mode
+	tracking *tracker       // client-side caching; nil: off
 
 	replica     *feed // its side of replication, when this is a replica
 	writeOffset int64 // of the stream after its last write, for WAIT
@@ -374,6 +375,7 @@ func (s *Server) closeConn(c *conn) {
 	s.unwatchAll(c)
 	s.monitors.remove(c)
 	s.pubsub.leave(c)
+	s.stopTracking(c)
 	delete(s.paused, c)
 	if c.fd >= 0 {
 		s.unwatchFD(c.fd)

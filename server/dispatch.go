@@ -165,13 +165,26 @@ func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 	previous := s.current
 	s.current = c
 	s.commands.Execute(call, spec)
+	if s.tracking.clients > 0 {
+		s.track(spec, call.Args)
+	}
 	s.current = previous
 	if len(s.monitors) > 0 && spec == s.execCommand {
 		s.feedMonitors(c, spec, call.Args) // behind what it executed
 	}
 	s.finish(c, call, spec, before)
-	if previous == nil && s.held.any() {
+	if previous == nil {
+		s.ran(c, spec)
+	}
+}
+
+// ran is called when a connection's request is done, with all that was part of it.
+func (s *Server) ran(c *conn, spec *command.Spec) {
+	if s.held.any() {
 		s.releasePushes(c)
+	}
+	if c.tracking != nil {
+		c.cachingUsed(spec)
 	}
 }
 
@@ -212,7 +225,7 @@ func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before 
 		s.served(w)
 	}
 	s.account(c, call, spec, took, before)
-	if spec.Flags&command.Write != 0 && c.flags&(flagWrote|flagPrimary) == 0 && s.config.Managed {
+	if spec.Flags&(command.Write|command.MayReplicate) != 0 && c.flags&(flagWrote|flagPrimary) == 0 && s.config.Managed {
 		c.flags |= flagWrote
 		s.wrote = append(s.wrote, c)
 	}
@@ -292,6 +305,9 @@ func (s *Server) reject(c *conn, spec *command.Spec, why command.ReplyError) {
 	c.out.Error(string(why))
 	s.stats.countError(c.out.Buf[before:])
 	s.settleReply(c, before)
+	if c.tracking != nil {
+		c.cachingUsed(spec)
+	}
 }
 
 // trimCode removes "ERR " from the front of an error; other codes say

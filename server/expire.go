@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	"github.com/lockstep-db/lockstep/server/command"
 	"github.com/lockstep-db/lockstep/server/store"
 )
 
@@ -111,11 +112,14 @@ func (e *expireCycle) round(s *Server, db *store.DB) (sampled, due int) {
 
 // expire deletes a key whose time is over, and has replicas do the same.
 func (s *Server) expire(db *store.DB, key []byte) {
+	db.Delete(key)
+	s.env.Stats.Expired++
+	if s.env.Notify != nil {
+		s.env.Notify(command.EventExpired, "expired", db.Index(), key)
+	}
 	if s.env.Touched != nil {
 		s.env.Touched(db.Index(), key)
 	}
-	db.Delete(key)
-	s.env.Stats.Expired++
 	s.effects.Effect(db.Index(), [][]byte{delWord, key})
 }
 

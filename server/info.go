@@ -156,7 +156,7 @@ func (s *Server) infoClients(b *infoBuilder) {
 	b.field("client_recent_max_input_buffer", maxIn)
 	b.field("client_recent_max_output_buffer", maxOut)
 	b.field("blocked_clients", s.stats.blocked+len(s.paused))
-	b.field("tracking_clients", 0)
+	b.field("tracking_clients", s.tracking.clients)
 	b.field("clients_in_timeout_table", s.waits.timed)
 	b.field("total_blocking_keys", len(s.waits.queues))
 	b.field("total_blocking_keys_on_nokey", s.waits.keysAwaitedGone())
@@ -256,12 +256,15 @@ func (s *Server) infoStats(b *infoBuilder) {
 	b.field("slave_expires_tracked_keys", 0)
 	for _, absent := range []string{ // of features that are not here; monitoring expects the names
 		"active_defrag_running", "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
-		"total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
+		"total_active_defrag_time", "current_active_defrag_time",
 		"io_threaded_reads_processed", "io_threaded_writes_processed", "reply_buffer_shrinks", "reply_buffer_expands",
 		"unexpected_error_replies",
 	} {
 		b.field(absent, 0)
 	}
+	b.field("tracking_total_keys", len(s.tracking.keys))
+	b.field("tracking_total_items", s.tracking.items)
+	b.field("tracking_total_prefixes", len(s.tracking.prefixes))
 	b.field("total_error_replies", st.errorReplies)
 	b.field("dump_payload_sanitizations", 0)
 	b.field("total_reads_processed", st.reads)

@@ -237,16 +237,19 @@ func (s *Server) unwatchAll(c *conn) {
 }
 
 // hookEnv has commands tell of what somebody wants to know, and of nothing else:
-// it is called when those who watch keys, or wait for them, come and go.
+// it is called when those who watch keys, wait for them or cache them come and go.
 func (s *Server) hookEnv() {
 	watched, waited := len(s.watch.byConn) > 0, len(s.waits.queues) > 0
 	e, h := &s.env, &s.hooks
-	e.Touched, e.Emptied, e.Swapped, e.Ready = nil, nil, nil, nil
-	if watched || s.waits.gone > 0 {
+	e.Touched, e.Emptied, e.Swapped, e.Ready, e.Flushed = nil, nil, nil, nil, nil
+	if watched || s.waits.gone > 0 || s.tracking.clients > 0 {
 		e.Touched = h.Touched
 	}
 	if watched || waited {
 		e.Emptied, e.Swapped = h.Emptied, h.Swapped
+	}
+	if s.tracking.clients > 0 {
+		e.Flushed = s.forgetAll
 	}
 	if waited {
 		e.Ready = h.Ready
@@ -255,7 +258,15 @@ func (s *Server) hookEnv() {
 
 func (s *Server) touched(db int, key []byte) {
 	s.waits.changed(db, key)
-	for c := range s.watch.byKey[watchedKey{db, string(key)}] {
+	if s.tracking.clients > 0 {
+		s.invalidate(key)
+	}
+	s.watch.touch(db, key)
+}
+
+// touch makes the transactions of those who watch a key fail.
+func (w *watchTable) touch(db int, key []byte) {
+	for c := range w.byKey[watchedKey{db, string(key)}] {
 		c.flags |= flagDirtyCAS
 	}
 }
@@ -269,7 +280,7 @@ func (s *Server) emptied(db int) {
 	for k := range s.watch.byKey {
 		if k.db == db {
 			if _, exists := s.keyspace.DB(db).Find([]byte(k.key)); exists {
-				s.touched(db, []byte(k.key))
+				s.watch.touch(db, []byte(k.key))
 			}
 		}
 	}
@@ -287,7 +298,7 @@ func (s *Server) swapped(a, b int) {
 		_, inA := s.keyspace.DB(a).Find([]byte(k.key))
 		_, inB := s.keyspace.DB(b).Find([]byte(k.key))
 		if inA || inB {
-			s.touched(k.db, []byte(k.key))
+			s.watch.touch(k.db, []byte(k.key))
 		}
 	}
 }

@@ -63,5 +63,3 @@ func (s *Server) releasePushes(c *conn) {
 		h.messages = retain(h.messages)
 	}
 }
-
-func (s *Server) releaseInvalid(*conn, [][]byte) {}

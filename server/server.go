@@ -86,6 +86,8 @@ type Server struct {
 	monitors      monitors
 	pubsub        pubsub
 	held          heldPushes
+	notes         eventNotes
+	tracking      tracking
 	pause         pause
 	paused        map[*conn]struct{}
 
@@ -179,6 +181,7 @@ func (s *Server) initEnv() {
 	s.hooks = command.Env{Touched: s.touched, Emptied: s.emptied, Swapped: s.swapped, Ready: s.waits.signal}
 	s.env.Dumps.Compress = s.config.RDBCompression
 	s.applyCollectionLimits()
+	s.applyNotify()
 	s.applyEviction()
 }
 
@@ -268,6 +271,9 @@ func (s *Server) endBatch() {
 	}
 	s.checkWrites()
 	s.feedReplicas()
+	if s.tracking.changed {
+		s.broadcastInvalid()
+	}
 	if len(s.pendingWrites) > 0 {
 		s.writePending()
 	}

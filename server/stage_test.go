@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -64,8 +65,12 @@ func (s *stage) enter(name string) *actor {
 	s.actors[name] = a
 	s.names = append(s.names, name)
 	a.send(s.t, "CLIENT", "ID")
-	s.settle()
-	a.id = strings.Trim(a.received(s.t), ":\r\n")
+	servertest.Until(s.t, name+" has been let in", func() error {
+		if a.id += strings.Trim(a.received(s.t), ":\r\n"); a.id == "" {
+			return errors.New("no reply yet")
+		}
+		return nil
+	})
 	return a
 }
 

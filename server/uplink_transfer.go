@@ -199,6 +199,7 @@ func (s *Server) replaceData(u *uplink, sync fullSync, tail divergentTail, file 
 			s.env.Emptied(i)
 		}
 	}
+	s.forgetAll()
 	s.keyspace.FlushAll()
 	s.log.Noticef("MASTER <-> REPLICA sync: Loading DB in memory")
 	s.startLoad(file, nil, func(l *load, err error) { s.replaced(u, sync, l, err) })

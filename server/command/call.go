@@ -56,6 +56,8 @@ type Env struct {
 	// after two databases have traded places. nil: nobody watches.
 	Emptied func(db int)
 	Swapped func(a, b int)
+	// Flushed is told once of every FLUSHDB and FLUSHALL. nil: nobody asks.
+	Flushed func()
 	// Ready is told of a key to which elements were added that a blocked call
 	// may wait for (Call.Block). nil: nobody waits.
 	Ready func(db int, key []byte)

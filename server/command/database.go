@@ -51,6 +51,7 @@ func runFlushDB(c *Call) {
 		return
 	}
 	c.empty(c.DB)
+	c.flushed()
 	c.ForceEffect()
 	c.Out.OK()
 }
@@ -62,6 +63,7 @@ func runFlushAll(c *Call) {
 	for i := range c.Keyspace.Databases() {
 		c.empty(c.Keyspace.DB(i))
 	}
+	c.flushed()
 	c.ForceEffect()
 	c.Out.OK()
 }
@@ -72,6 +74,12 @@ func (c *Call) empty(db *store.DB) {
 	}
 	c.Changed(db.Len())
 	db.Clear()
+}
+
+func (c *Call) flushed() {
+	if c.Flushed != nil {
+		c.Flushed()
+	}
 }
 
 func runDBSize(c *Call) { c.Out.Int(int64(c.DB.Len())) }

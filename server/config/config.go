@@ -106,6 +106,11 @@ type Config struct {
 	StreamNodeMaxEntries   int // 0: no limit
 	HLLSparseMaxBytes      int
 
+	// What clients are told unasked, and what they may cost.
+	NotifyKeyspaceEvents string // letters of classes, A spelled out
+	TrackingTableMaxKeys int64  // 0: no limit
+	MaxmemoryClients     int64  // bytes; negative: percent of Maxmemory; 0: no limit
+
 	// Snapshots.
 	Dir                     string
 	DBFilename              string

@@ -13,7 +13,7 @@ import (
 const maxInt32 = math.MaxInt32
 
 // directives is the table, in the order in which a new file is written.
-var directives = slices.Concat(networkDirectives(), aclDirectives(), generalDirectives(), memoryDirectives(), collectionDirectives(),
+var directives = slices.Concat(networkDirectives(), aclDirectives(), generalDirectives(), memoryDirectives(), collectionDirectives(), clientDirectives(),
 	snapshotDirectives(), replicationDirectives(), ownDirectives(), inertDirectives(), unsupportedDirectives())
 
 // byName finds a directive by any of its names.
@@ -406,8 +406,7 @@ func inertDirectives() []directive {
 		"cluster-announce-bus-port", "", "0", "cluster-announce-port", "", "0", "cluster-announce-tls-port", "", "0",
 		"cluster-migration-barrier", "", "1", "cluster-node-timeout", "", "15000", "cluster-port", "", "0",
 		"cluster-replica-validity-factor", "cluster-slave-validity-factor", "10",
-		"tls-session-cache-size", "", "20480", "tls-session-cache-timeout", "", "300",
-		"tracking-table-max-keys", "", "1000000")
+		"tls-session-cache-size", "", "20480", "tls-session-cache-timeout", "", "300")
 	add(isMemory,
 		"active-defrag-ignore-bytes", "", "104857600", "auto-aof-rewrite-min-size", "", "67108864",
 		"cluster-link-sendbuf-limit", "", "0")
@@ -436,8 +435,6 @@ func unsupportedDirectives() []directive {
 		unsupported("cluster-enabled", "no", "keys are not sharded over servers"),
 		unsupported("io-threads", "1", "one thread executes and serves"),
 		unsupported("loadmodule", "", "modules can not be loaded"),
-		unsupported("maxmemory-clients", "0", "clients are not evicted; use client-output-buffer-limit"),
-		unsupported("notify-keyspace-events", "", "there is no publish/subscribe"),
 		unsupported("rename-command", "", "commands can not be renamed"),
 		unsupported("syslog-enabled", "no", "write the log to standard output or a logfile"),
 		unsupported("tls-cluster", "no", "connections are not encrypted"),

@@ -11,6 +11,9 @@ type Keyspace struct {
 	// Limits say how long collections stay packed. The owner may change them at
 	// any time; values that exist are held as they are until they are changed.
 	Limits Limits
+	// Added is told of every key that comes into being, under a new name or in
+	// another database too. It must not use the Keyspace. nil: nobody asks.
+	Added func(db int, key []byte)
 	// compactFrom is the size class at which Step looks next for sparse spans.
 	compactFrom int
 }

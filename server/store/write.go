@@ -68,6 +68,9 @@ func (s *space) create(hash uint64, key []byte, kind byte, size int, expireAt in
 	copy(b[want.keyAt():], key)
 	s.settle(b, hash)
 	s.table.insert(hash, h)
+	if s.ks.Added != nil {
+		s.added(key)
+	}
 	return h, b[want.valAt():want.size():want.size()]
 }
 
@@ -169,6 +172,18 @@ func (s *space) adopt(h handle, key []byte) {
 	hash := s.ks.hash.sum(key)
 	s.settle(b, hash)
 	s.table.insert(hash, h)
+	if s.ks.Added != nil {
+		s.added(key)
+	}
+}
+
+// added tells that a key has come into being.
+func (s *space) added(key []byte) {
+	for _, db := range s.ks.dbs {
+		if db.space == s {
+			s.ks.Added(db.id, key)
+		}
+	}
 }
 
 // clone adds a copy of the entry in block h under a key that is not there.

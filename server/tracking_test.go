@@ -1,0 +1,212 @@
+package server_test
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/lockstep-db/lockstep/server/servertest"
+)
+
+func TestClientSideCachingWorksAsInRedis(t *testing.T) {
+	for _, scene := range []struct{ name, lines string }{
+		{"a key that was read is announced once when it changes", `
+			alice> HELLO 3
+			alice> CLIENT TRACKING ON
+			alice> CLIENT TRACKINGINFO
+			alice> CLIENT GETREDIR
+			alice> GET a
+			alice> MGET b c
+			alice> EXISTS d
+			bob> SET a 1
+			bob> SET a 2
+			alice> GET a
+			bob> DEL a
+			bob> MSET b 1 c 1
+			bob> SET d 1 PX 1
+			bob> SET x 1
+			alice> STRLEN d
+			alice> GET a
+			alice> GET a
+			alice> INCR a
+			alice> GET a
+			alice> MULTI
+			alice> SET a 5
+			alice> GET a
+			alice> SET a 6
+			alice> EXEC
+			alice> GET y
+			bob> FLUSHDB
+			alice> GET y
+			alice> FLUSHALL
+			alice> CLIENT TRACKING OFF
+			alice> CLIENT TRACKINGINFO
+			alice> GET a
+			bob> SET a 1`},
+		{"keys that run out are announced", `
+			alice> HELLO 3
+			alice> CLIENT TRACKING ON
+			bob> SET a 1 PX 20
+			alice> GET a
+			alice> WAIT-MS 150
+			alice> PING`},
+		{"another connection may be told instead", `
+			alice> SUBSCRIBE __redis__:invalidate
+			bob> CLIENT TRACKING ON REDIRECT {alice}
+			bob> CLIENT GETREDIR
+			bob> CLIENT TRACKINGINFO
+			bob> GET a
+			carol> SET a 1
+			bob> GET a
+			bob> SET a 2
+			carol> FLUSHALL
+			dave> HELLO 3
+			bob> CLIENT TRACKING ON REDIRECT {dave}
+			bob> GET a
+			carol> SET a 3
+			carol> FLUSHALL
+			dave> HANGUP
+			bob> GET a
+			carol> SET a 4
+			bob> CLIENT TRACKINGINFO
+			bob> HELLO 3
+			bob> GET a
+			carol> SET a 5
+			bob> CLIENT TRACKING ON`},
+		{"a broadcast tells of all keys with a prefix, read or not", `
+			alice> HELLO 3
+			alice> CLIENT TRACKING ON BCAST PREFIX user: PREFIX item:
+			alice> CLIENT TRACKINGINFO
+			bob> HELLO 3
+			bob> CLIENT TRACKING ON BCAST
+			bob> CLIENT TRACKINGINFO
+			carol> SET user:1 x
+			carol> MSET user:3 x item:9 x user:2 x other x
+			alice> SET user:5 x
+			bob> SET y x
+			carol> DEL user:1 user:2
+			carol> FLUSHALL
+			alice> CLIENT TRACKING ON BCAST PREFIX user:1
+			alice> CLIENT TRACKING ON BCAST PREFIX z: PREFIX z:z
+			alice> CLIENT TRACKING ON BCAST PREFIX z:
+			alice> CLIENT TRACKINGINFO
+			carol> SET z:1 x
+			alice> CLIENT TRACKING OFF
+			carol> SET user:1 x`},
+		{"nobody need be told of what it has changed itself", `
+			alice> HELLO 3
+			alice> CLIENT TRACKING ON NOLOOP
+			alice> CLIENT TRACKINGINFO
+			alice> GET a
+			alice> SET a 1
+			alice> GET a
+			bob> SET a 1
+			bob> HELLO 3
+			bob> CLIENT TRACKING ON BCAST NOLOOP
+			bob> CLIENT TRACKINGINFO
+			bob> SET a 2
+			carol> SET a 3
+			bob> MSET a 4 b 5
+			bob> FLUSHALL`},
+		{"what to remember may be opted in and out", `
+			alice> HELLO 3
+			alice> CLIENT TRACKING ON OPTIN
+			alice> CLIENT TRACKINGINFO
+			alice> GET a
+			bob> SET a 1
+			alice> CLIENT CACHING YES
+			alice> CLIENT TRACKINGINFO
+			alice> GET a
+			alice> GET b
+			bob> MSET a 1 b 1
+			alice> CLIENT CACHING YES
+			alice> MULTI
+			alice> GET a
+			alice> GET b
+			alice> EXEC
+			alice> CLIENT TRACKINGINFO
+			bob> SET a 2
+			bob> SET b 2
+			alice> CLIENT CACHING NO
+			alice> CLIENT CACHING YES
+			alice> nosuchcommand
+			alice> CLIENT TRACKINGINFO
+			alice> CLIENT TRACKING ON OPTOUT
+			alice> CLIENT TRACKING OFF
+			alice> CLIENT TRACKING ON OPTOUT
+			alice> CLIENT CACHING YES
+			alice> CLIENT CACHING NO
+			alice> CLIENT TRACKINGINFO
+			alice> GET a
+			alice> GET b
+			bob> SET a 2
+			bob> SET b 2`},
+		{"wrong modes are refused", `
+			alice> CLIENT TRACKING
+			alice> CLIENT TRACKING maybe
+			alice> CLIENT TRACKING ON NOPE
+			alice> CLIENT TRACKING ON REDIRECT
+			alice> CLIENT TRACKING ON REDIRECT x
+			alice> CLIENT TRACKING ON REDIRECT 99999
+			bob> PING
+			alice> CLIENT TRACKING ON REDIRECT {bob} REDIRECT {bob}
+			alice> CLIENT TRACKING ON PREFIX a
+			alice> CLIENT TRACKING ON BCAST OPTIN
+			alice> CLIENT TRACKING ON BCAST OPTOUT
+			alice> CLIENT TRACKING ON OPTIN OPTOUT
+			alice> CLIENT CACHING YES
+			alice> CLIENT TRACKING OFF NOPE
+			alice> CLIENT TRACKING ON
+			alice> CLIENT CACHING YES
+			alice> CLIENT CACHING NO
+			alice> CLIENT CACHING MAYBE
+			alice> CLIENT CACHING
+			alice> CLIENT TRACKING ON BCAST
+			alice> CLIENT TRACKING ON OPTIN
+			alice> CLIENT TRACKING ON OPTOUT
+			alice> CLIENT TRACKINGINFO x
+			alice> RESET
+			alice> CLIENT TRACKINGINFO
+			alice> CLIENT GETREDIR`},
+	} {
+		t.Run(scene.name, func(t *testing.T) { perform(t, scene.lines) })
+	}
+}
+
+func TestTheTrackingTableIsBounded(t *testing.T) {
+	i := servertest.Start(t, "--tracking-table-max-keys", "10")
+	c, admin := i.Client(t), i.Client(t)
+	c.Do("HELLO", "3")
+	c.Must("OK", "CLIENT", "TRACKING", "ON")
+	for n := range 30 {
+		c.Send("GET", "k"+strconv.Itoa(n))
+	}
+	replies, invalid := 0, 0
+	for replies+invalid < 30+20 {
+		if v := c.Receive(); v == nil {
+			replies++
+		} else {
+			invalid++
+		}
+	}
+	if invalid != 20 {
+		t.Errorf("%d keys were announced as invalid, want 20", invalid)
+	}
+	want := map[string]string{"tracking_total_keys": "10", "tracking_total_items": "10", "tracking_total_prefixes": "0"}
+	info := admin.Info("stats")
+	for field, value := range want {
+		if info[field] != value {
+			t.Errorf("%s is %s, want %s", field, info[field], value)
+		}
+	}
+	if n := admin.Info("clients")["tracking_clients"]; n != "1" {
+		t.Errorf("tracking_clients is %s", n)
+	}
+	c.Close()
+	servertest.Until(t, "nobody tracks", func() error {
+		if n := admin.Info("clients")["tracking_clients"]; n != "0" {
+			return fmt.Errorf("tracking_clients is %s", n)
+		}
+		return nil
+	})
+}
