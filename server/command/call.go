@@ -1,6 +1,7 @@
 package command
 
 import (
+	"math"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/server/rdb"
@@ -169,6 +170,26 @@ func (c *Call) modified(class EventClass, event string, key []byte) {
 func (c *Call) intArg(i int) (n int64, ok bool) {
 	if n, ok = parseInt(c.Args[i]); !ok {
 		c.Fail(ErrNotInteger)
+	}
+	return n, ok
+}
+
+// rangeArg reads an argument as an integer from low to high, or answers with the
+// error.
+func (c *Call) rangeArg(i int, low, high int64, err ReplyError) (n int64, ok bool) {
+	if n, ok = parseInt(c.Args[i]); !ok || n < low || n > high {
+		c.Fail(err)
+		return 0, false
+	}
+	return n, true
+}
+
+// countArg reads an argument as a number of elements, which is negative where
+// the same may come more than once, or answers with an error.
+func (c *Call) countArg(i int) (n int64, ok bool) {
+	if n, ok = c.intArg(i); ok && n == math.MinInt64 {
+		c.Fail(errCountRange)
+		return 0, false
 	}
 	return n, ok
 }

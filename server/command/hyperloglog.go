@@ -54,7 +54,7 @@ func hyperLogLogSpecs() []*Spec {
 // hyperLogLog takes the value of an entry for one, or answers with an error. It is
 // not to be modified.
 func (c *Call) hyperLogLog(e store.Entry) (h hyperLogLog, ok bool) {
-	if c.wrongType(e) {
+	if c.isNot(typeString, e) {
 		return nil, false
 	}
 	if h = hyperLogLog(c.value(e)); !h.plausible() {

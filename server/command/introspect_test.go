@@ -13,6 +13,7 @@ var newerThan70 = map[string]string{
 	"DOCS bitop":   "the operation is a choice of four words and not any string",
 	"INFO command": "GETKEYS takes commands without arguments",
 	"DOCS command": "GETKEYS has documented arguments",
+	"DOCS hscan":   "NOVALUES came with Valkey 8",
 	"DOCS pfmerge": "the source keys are optional",
 }
 

@@ -88,17 +88,29 @@ func (c *Call) expire(db *store.DB, key []byte) {
 // FindString is FindRead for a command on strings. When the key holds something
 // else it answers with an error, and failed is true.
 func (c *Call) FindString(key []byte) (e store.Entry, found, failed bool) {
-	e, found = c.FindRead(key)
-	return e, found, found && c.wrongType(e)
+	return c.findAs(store.TypeString, key)
 }
 
 func (c *Call) findStringToWrite(key []byte) (e store.Entry, found, failed bool) {
-	e, found = c.FindWrite(key)
-	return e, found, found && c.wrongType(e)
+	return c.findToWriteAs(store.TypeString, key)
 }
 
-func (c *Call) wrongType(e store.Entry) bool {
-	if e.Type() == store.TypeString {
+// findAs is FindRead for a command on one type of value. When the key holds
+// something else it answers with an error, and failed is true.
+func (c *Call) findAs(t store.Type, key []byte) (e store.Entry, found, failed bool) {
+	e, found = c.FindRead(key)
+	return e, found, found && c.isNot(t, e)
+}
+
+// findToWriteAs is findAs for a command that is going to modify the value.
+func (c *Call) findToWriteAs(t store.Type, key []byte) (e store.Entry, found, failed bool) {
+	e, found = c.FindWrite(key)
+	return e, found, found && c.isNot(t, e)
+}
+
+// isNot answers with an error when an entry is not of the type.
+func (c *Call) isNot(t store.Type, e store.Entry) bool {
+	if e.Type() == t {
 		return false
 	}
 	c.Fail(ErrWrongType)
@@ -107,8 +119,13 @@ func (c *Call) wrongType(e store.Entry) bool {
 
 // value returns a string's bytes, valid until the next mutation.
 func (c *Call) value(e store.Entry) []byte {
+	return e.StringBytes(c.digits())
+}
+
+// digits is room for a number that is spelled out before the next one is.
+func (c *Call) digits() []byte {
 	if c.scratch == nil {
 		c.scratch = make([]byte, 0, 32)
 	}
-	return e.StringBytes(c.scratch)
+	return c.scratch
 }

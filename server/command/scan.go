@@ -24,12 +24,20 @@ type scanOptions struct {
 	count    int64
 	pattern  []byte
 	typeName []byte
+	noValues bool
 }
 
-func parseScan(c *Call) (o scanOptions, ok bool) {
+// parseScan reads the options of SCAN, HSCAN, SSCAN and ZSCAN, which begin at
+// argument number from.
+func parseScan(c *Call, from int) (o scanOptions, ok bool) {
 	o.count = 10
-	for i := 2; i < len(c.Args); i += 2 {
+	for i := from; i < len(c.Args); i += 2 {
 		arg := c.Args[i]
+		if c.Spec.Name == "hscan" && equalFold(arg, "NOVALUES") {
+			o.noValues = true
+			i--
+			continue
+		}
 		if i+1 == len(c.Args) {
 			c.Fail(ErrSyntax)
 			return o, false
@@ -48,7 +56,7 @@ func parseScan(c *Call) (o scanOptions, ok bool) {
 			if string(value) == "*" {
 				o.pattern = nil
 			}
-		case equalFold(arg, "TYPE"):
+		case equalFold(arg, "TYPE") && c.Spec.Name == "scan":
 			o.typeName = value
 		default:
 			c.Fail(ErrSyntax)
@@ -68,7 +76,7 @@ func runScan(c *Call) {
 		c.Fail(errInvalidCursor)
 		return
 	}
-	opts, ok := parseScan(c)
+	opts, ok := parseScan(c, 2)
 	if !ok {
 		return
 	}
