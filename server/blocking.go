@@ -249,6 +249,10 @@ func (s *Server) keyWaitEnded(w *keyWait, why unblockReason) {
 	case unblockError:
 		call.Fail(unblockedByCommand)
 	case unblockDemoted:
+		if c.has(flagRedirect) && s.repl.uplink != nil {
+			call.Fail(s.redirectReply())
+			break
+		}
 		call.Fail(unblockedByDemote)
 		s.closeAfterReply(c) // it came for the primary, and finds it by connecting again
 	}

@@ -20,6 +20,7 @@ func (s *Server) clientSpec() *command.Spec {
 	return &command.Spec{Name: "client", Arity: -2,
 		Subcommands: []*command.Spec{
 			sub("caching", 3, open, s.cmdClientCaching),
+			sub("capa", -3, open, cmdClientCapa),
 			sub("getname", 2, open, s.cmdClientGetName),
 			sub("getredir", 2, open, s.cmdClientGetRedir),
 			sub("id", 2, open,

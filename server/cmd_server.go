@@ -82,18 +82,6 @@ func (s *Server) cmdBgsave(call *command.Call) {
 	}
 }
 
-// clusterSpecs answer as a server without cluster mode does.
-func (s *Server) clusterSpecs() []*command.Spec {
-	refuse := func(call *command.Call) { call.Fail("ERR This instance has cluster support disabled") }
-	fast := command.Fast | command.Loading | command.Stale
-	return []*command.Spec{
-		{Name: "readonly", Arity: 1, Flags: fast, Categories: command.CatConnection, Run: refuse},
-		{Name: "readwrite", Arity: 1, Flags: fast, Categories: command.CatConnection, Run: refuse},
-		{Name: "asking", Arity: 1, Flags: command.Fast, Categories: command.CatConnection, Run: refuse},
-		{Name: "cluster", Arity: -2, Flags: command.Loading | command.Stale, Run: refuse},
-	}
-}
-
 func (s *Server) cmdLolwut(call *command.Call) {
 	call.Out.Verbatim("txt", fmt.Sprintf("%s\nLockstep ver. %s (Redis %s)\n", s.drawSteps(24, 8), Version(), compatVersion))
 }

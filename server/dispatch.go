@@ -39,6 +39,10 @@ func (s *Server) request(c *conn, args [][]byte) bool {
 		return true
 	}
 	c.lastCmd = spec
+	if c.has(flagRedirect) && s.redirects(c, spec) == redirectLater {
+		s.holdForPrimary(c)
+		return false
+	}
 	if refusal := s.gate(c, spec, args); refusal != "" {
 		s.reject(c, spec, refusal)
 		if s.refusedForGood(refusal) {
@@ -83,6 +87,9 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	}
 	if c.has(flagPrimary) {
 		return ""
+	}
+	if c.has(flagRedirect) && s.redirects(c, spec) == redirectNow {
+		return s.redirectReply()
 	}
 	flags := spec.Flags
 	if c.tx != nil && spec == s.execCommand {
@@ -294,7 +301,9 @@ func (s *Server) reject(c *conn, spec *command.Spec, why command.ReplyError) {
 	before := len(c.out.Buf)
 	if spec != nil {
 		s.stats.rejectedCalls(spec.ID())
-		if spec == s.execCommand {
+		if spec == s.execCommand && isRedirect(why) {
+			s.endTransaction(c) // and the reason stays as it is: the client shall ask elsewhere
+		} else if spec == s.execCommand {
 			why = command.ReplyError(fmt.Sprintf("EXECABORT Transaction discarded because of: %s", trimCode(why)))
 			s.endTransaction(c)
 		}

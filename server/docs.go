@@ -27,6 +27,13 @@ const (
 func text(name string) command.Arg    { return command.NewArg(name, command.ArgString) }
 func integer(name string) command.Arg { return command.NewArg(name, command.ArgInteger) }
 
+// manyAfter repeats an argument with its token.
+func manyAfter(token string, a command.Arg) command.Arg {
+	a = a.After(token).Many()
+	a.MultipleToken = true
+	return a
+}
+
 // choice is one of several words.
 func choice(name string, words ...string) command.Arg {
 	tokens := make([]command.Arg, len(words))
@@ -55,12 +62,7 @@ func docs() map[string]command.Doc {
 	add("server", aclDocs())
 	add("server", diagnosticDocs())
 	add("pubsub", pubsubDocs())
-	add("cluster", map[string]command.Doc{
-		"readonly":  {Since: "3.0.0", Summary: "Belongs to cluster mode, which this server does not have"},
-		"readwrite": {Since: "3.0.0", Summary: "Belongs to cluster mode, which this server does not have"},
-		"asking":    {Since: "3.0.0", Summary: "Belongs to cluster mode, which this server does not have"},
-		"cluster":   {Since: "3.0.0", Summary: "Belongs to cluster mode, which this server does not have"},
-	})
+	add("cluster", clusterDocs())
 	return all
 }
 
@@ -86,10 +88,9 @@ func clientDocs() map[string]command.Doc {
 	kind := choice("type", "NORMAL", "MASTER", "REPLICA", "PUBSUB").After("TYPE").Opt()
 	return map[string]command.Doc{
 		"client":         {Since: "2.4.0", Summary: "Commands about connections", Complexity: costVaries},
-		"client|caching": {Since: "6.0.0", Summary: "Belongs to client-side caching, which this server does not have", Args: []command.Arg{choice("mode", "YES", "NO")}},
+		"client|caching": {Since: "6.0.0", Summary: "Says whether keys that the next command reads are tracked", Args: []command.Arg{choice("mode", "YES", "NO")}},
 		"client|getname": {Since: "2.6.9", Summary: "Returns the connection's name"},
-		"client|getredir": {Since: "6.0.0", Summary: "Belongs to client-side caching; there is never a redirection",
-			Complexity: costConstant},
+		"client|getredir": {Since: "6.0.0", Summary: "Returns who is told of keys that become invalid"},
 		"client|id":   {Since: "5.0.0", Summary: "Returns the number of the connection, which no other one ever has"},
 		"client|info": {Since: "6.2.0", Summary: "Describes the connection in one line", Tips: tipNondeterministic},
 		"client|kill": {Since: "2.4.0", Summary: "Closes connections that match all of the conditions", Complexity: costClients,
@@ -108,9 +109,11 @@ func clientDocs() map[string]command.Doc {
 		"client|setinfo": {Since: "7.2.0", Summary: "Tells which library the client uses",
 			Args: []command.Arg{command.OneOf("attr", text("libname").After("LIB-NAME"), text("libver").After("LIB-VER"))}},
 		"client|setname": {Since: "2.6.9", Summary: "Gives the connection a name", Args: []command.Arg{text("connection-name")}},
-		"client|tracking": {Since: "6.0.0", Summary: "Belongs to client-side caching, which this server does not have",
-			Args: []command.Arg{choice("status", "ON", "OFF")}},
-		"client|trackinginfo": {Since: "6.2.0", Summary: "Tells that client-side caching is off"},
+		"client|tracking": {Since: "6.0.0", Summary: "Has the server tell when keys that the client may have cached become invalid", Complexity: "O(1), some ways O(N) with the number of prefixes",
+			Args: []command.Arg{choice("status", "ON", "OFF"), integer("client-id").After("REDIRECT").Opt(), manyAfter("PREFIX", text("prefix")).Opt(),
+				command.Token("BCAST").Opt(), command.Token("OPTIN").Opt(), command.Token("OPTOUT").Opt(), command.Token("NOLOOP").Opt()}},
+		"client|trackinginfo": {Since: "6.2.0", Summary: "Tells in what way the client tracks keys"},
+		"client|capa": {Since: "8.0.0", Summary: "Says what the client understands", Complexity: "O(N) with the number of capabilities", Args: []command.Arg{text("capability").Many()}},
 		"client|unblock": {Since: "5.0.0", Summary: "Ends the wait of another connection",
 			Args: []command.Arg{integer("client-id"), choice("timeout_error", "TIMEOUT", "ERROR").Opt()}},
 		"client|unpause": {Since: "6.2.0", Summary: "Lets waiting commands go on", Complexity: "O(N) with the number of waiting connections"},

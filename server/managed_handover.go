@@ -55,6 +55,7 @@ func (s *Server) pollHandover() {
 	case complete:
 		s.setLease(0) // no heartbeats: our offset must not run ahead of the target's
 		m.machine.Yield()
+		m.yieldedAt = s.clock.elapsed()
 		s.dropReplicas("this instance has handed over")
 		s.log.Noticef("Handed over to instance %s at offset %d; this instance takes no more writes in epoch %d", h.target, acked, m.machine.RoleEpoch())
 		s.endHandover()

@@ -45,8 +45,9 @@ type managedState struct {
 	obeyed    uint64        // the newest epoch whose fencing has been carried out
 	pending   *timer        // a publication that is due
 	published time.Duration
-	leaseEnd  *timer    // when the lease ends unless it is renewed
-	handover  *handover // under way, or nil
+	leaseEnd  *timer        // when the lease ends unless it is renewed
+	handover  *handover     // under way, or nil
+	yieldedAt time.Duration // when it has handed over and was not told yet whom to follow; 0: it has not
 	growth    growth
 	seq       uint64 // of statuses, when there is no machine
 

@@ -33,11 +33,7 @@ func (s *Server) pauseClients(d time.Duration, all bool) {
 func (s *Server) unpauseClients() {
 	s.pause.timer.stop()
 	s.pause = pause{}
-	for c := range s.paused {
-		c.flags &^= flagPaused
-		s.resumeLater(c)
-	}
-	clear(s.paused)
+	s.releaseHeld()
 	s.waits.signalAll(-1)
 }
 

@@ -102,6 +102,8 @@ func (s *Server) startFollowing(t target) {
 	r.uplink = u
 	r.hideExpired, r.stale = true, true
 	s.log.setRole('S')
+	s.managed.yieldedAt = 0
+	s.releaseHeld() // whom to follow is known now, and can be told
 	s.dismissWaiters()
 	u.connect()
 	s.linksChanged()
