@@ -92,6 +92,7 @@ type load struct {
 	expired   int64
 	empty     int64 // collections without elements, which are left out
 	leftOut   bool  // the entry whose parts come is left out
+	loader    dataset.Loader
 	onExpired func(db int, key []byte)
 	err       error // the reactor's own; the parser stops soon after
 	notes     replNotes
@@ -207,7 +208,7 @@ func (l *load) applyItem(it *loadItem, key []byte) error {
 	case l.leftOut: // with the first part
 		return nil
 	}
-	if err := dataset.LoadMore(ks.DB(it.db), key, &it.value); err != nil {
+	if err := l.loader.More(&it.value); err != nil {
 		return fmt.Errorf("load key %q into database %d: %w", key, it.db, err)
 	}
 	return nil
@@ -231,7 +232,7 @@ func (l *load) applyEntry(it *loadItem, key []byte) error {
 	if _, exists := db.Find(key); exists {
 		err = errDuplicateKey
 	} else {
-		err = dataset.Load(db, key, &it.value, it.expireAt)
+		err = l.loader.Load(db, key, &it.value, it.expireAt)
 	}
 	if err != nil {
 		return fmt.Errorf("load key %q into database %d: %w", key, it.db, err)
@@ -242,6 +243,7 @@ func (l *load) applyEntry(it *loadItem, key []byte) error {
 
 func (l *load) fail(err error) {
 	l.err = err
+	l.loader.Abandon()
 	l.cancel()
 }
 
@@ -250,6 +252,9 @@ func (l *load) end(notes replNotes, err error) {
 	l.cancel()
 	if s.repl.load != l {
 		return // cancelled, and somebody else has taken over
+	}
+	if err != nil {
+		l.loader.Abandon()
 	}
 	s.repl.load = nil
 	s.dropped += int(l.consumed) // at least: the batches were as large as what they were read from
@@ -269,6 +274,7 @@ func (s *Server) cancelLoad() {
 	if l := s.repl.load; l != nil {
 		s.repl.load = nil
 		l.cancel()
+		l.loader.Abandon()
 	}
 }
 

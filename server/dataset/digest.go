@@ -4,6 +4,8 @@ import (
 	"crypto/sha1" //nolint:gosec // a fingerprint that has to equal Redis', not a protection
 	"encoding/binary"
 	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/lockstep-db/lockstep/server/store"
 )
@@ -68,8 +70,63 @@ func (d *Digest) value(e store.Entry) {
 	switch e.Type() {
 	case store.TypeString:
 		d.mix(e.StringBytes(nil))
+	case store.TypeList:
+		e.List().Each(func(p []byte) bool {
+			d.mix(p)
+			return true
+		})
+	case store.TypeSet:
+		e.Set().Each(func(member []byte) bool {
+			d.xor(member)
+			return true
+		})
+	case store.TypeSortedSet:
+		e.SortedSet().Each(func(member []byte, score float64) bool {
+			d.pair(member, scoreText(score))
+			return true
+		})
+	case store.TypeHash:
+		e.Hash().Each(func(field, value []byte) bool {
+			d.pair(field, value)
+			return true
+		})
+	case store.TypeStream:
+		d.stream(e.Stream())
 	}
 	if _, volatile := e.ExpireAt(); volatile {
 		d.xor([]byte("!!expire!!"))
 	}
+}
+
+// pair mixes in two things that belong together, in any order with other pairs.
+func (d *Digest) pair(a, b []byte) {
+	var own Digest
+	own.mix(a)
+	own.mix(b)
+	d.xor(own[:])
+}
+
+// stream mixes in the entries. Groups are no part of a digest.
+func (d *Digest) stream(s *store.Stream) {
+	s.Each(func(it *store.StreamIterator) bool {
+		id := it.ID()
+		d.mix(fmt.Appendf(nil, "%d.%d", id.Ms, id.Seq))
+		for range it.Fields() {
+			name, value := it.Field()
+			d.mix(name)
+			d.mix(value)
+		}
+		return true
+	})
+}
+
+// scoreText spells a score as %.17g does in C.
+func scoreText(score float64) []byte {
+	switch {
+	case math.IsInf(score, 1):
+		return []byte("inf")
+	case math.IsInf(score, -1):
+		return []byte("-inf")
+	}
+	return strconv.AppendFloat(nil, score, 'g', 17, 64)
 }

@@ -11,21 +11,108 @@ import (
 // ErrDuplicate says that a value has the same member or field twice.
 var ErrDuplicate = errors.New("an element occurs twice")
 
-// ErrType says that a value is of a type that can not be held.
-var ErrType = errors.New("values of this type can not be held")
+// ErrEnd says that a value has ended before its last part.
+var ErrEnd = errors.New("the value ends too early")
 
-// Load gives key the value v, or its first part, with an expiry time in Unix
-// milliseconds (0: none). The key must not exist and v not be empty. After an error
-// what there is of the value is gone.
+// Loader puts values into databases, part by part where they come so. The zero value
+// is ready to use.
+type Loader struct {
+	db   *store.DB // of the value under way; nil: none is
+	key  []byte    // of the value under way
+	list *store.ListLoader
+}
+
+// Load gives key the value v with an expiry time in Unix milliseconds (0: none). The
+// key must not exist, and v not be empty. If v is but the first part of a value, More
+// brings the others; a list appears with the last one. After an error there is
+// nothing of the value left.
 func Load(db *store.DB, key []byte, v *rdb.Value, expireAt int64) error {
+	var l Loader
+	return l.Load(db, key, v, expireAt)
+}
+
+// Load is the function of that name.
+func (l *Loader) Load(db *store.DB, key []byte, v *rdb.Value, expireAt int64) error {
+	if l.db != nil {
+		l.Abandon()
+		return ErrEnd
+	}
 	if v.Type == rdb.TypeString {
 		db.SetString(key, v.Data, expireAt)
 		return nil
 	}
-	err := begin(db, key, v)
+	if v.More {
+		l.db, l.key = db, append(l.key[:0], key...)
+	}
+	err := l.begin(db, key, v, expireAt)
 	if err != nil {
 		db.Delete(key)
+		l.Abandon()
 		return fmt.Errorf("load %v: %w", v.Type, err)
+	}
+	return nil
+}
+
+// More adds the next part of the value under way.
+func (l *Loader) More(v *rdb.Value) error {
+	if l.db == nil {
+		return ErrEnd
+	}
+	if err := l.add(l.db, l.key, v); err != nil {
+		l.Abandon()
+		return fmt.Errorf("load %v: %w", v.Type, err)
+	}
+	if !v.More {
+		l.db = nil
+	}
+	return nil
+}
+
+// Abandon removes the value under way, if there is one.
+func (l *Loader) Abandon() {
+	if l.list != nil {
+		l.list.Drop()
+		l.list = nil
+	}
+	if l.db != nil {
+		l.db.Delete(l.key)
+		l.db = nil
+	}
+}
+
+// begin makes the value, packed if it is.
+func (l *Loader) begin(db *store.DB, key []byte, v *rdb.Value, expireAt int64) error {
+	switch v.Type {
+	case rdb.TypeStream:
+		return l.loadStream(db, key, v, expireAt)
+	case rdb.TypeList:
+		l.list = db.LoadList(key, expireAt)
+		return l.add(db, key, v)
+	case rdb.TypeSet:
+		switch v.Form {
+		case rdb.FormIntset:
+			db.SetSetPacked(key, store.EncodingIntset, v.Data, expireAt)
+			return nil
+		case rdb.FormListpack:
+			db.SetSetPacked(key, store.EncodingListpack, v.Data, expireAt)
+			return nil
+		}
+		set := db.EditSet(key)
+		set.ExpectMany(int(v.Count))
+	case rdb.TypeHash:
+		if v.Form == rdb.FormListpack {
+			db.SetHashPacked(key, v.Data, expireAt)
+			return nil
+		}
+		hash := db.EditHash(key)
+		hash.ExpectMany(int(v.Count))
+	case rdb.TypeSortedSet:
+		if v.Form == rdb.FormListpack {
+			return db.LoadSortedSet(key, v.Data, expireAt)
+		}
+	}
+	if err := l.add(db, key, v); err != nil {
+		return err
 	}
 	if expireAt != 0 {
 		db.SetExpire(key, expireAt)
@@ -33,22 +120,71 @@ func Load(db *store.DB, key []byte, v *rdb.Value, expireAt int64) error {
 	return nil
 }
 
-// LoadMore adds the next part of a value. After an error what there is of the value
-// is gone.
-func LoadMore(db *store.DB, key []byte, v *rdb.Value) error {
-	if err := add(db, key, v); err != nil {
-		db.Delete(key)
-		return fmt.Errorf("load %v: %w", v.Type, err)
+// add adds elements to the value at a key.
+func (l *Loader) add(db *store.DB, key []byte, v *rdb.Value) error {
+	switch v.Type {
+	case rdb.TypeList:
+		return l.addList(v)
+	case rdb.TypeSet:
+		return addSet(db, key, v)
+	case rdb.TypeHash:
+		return addHash(db, key, v)
+	case rdb.TypeSortedSet:
+		return addSortedSet(db, key, v)
+	}
+	return l.addStream(v)
+}
+
+func (l *Loader) addList(v *rdb.Value) error {
+	if v.Form == rdb.FormNodes {
+		for node, packed := range v.Nodes() {
+			if packed {
+				l.list.AddListpack(node)
+			} else {
+				l.list.AddPlain(node)
+			}
+		}
+	} else {
+		for p := range v.Elements() {
+			l.list.Add(p)
+		}
+	}
+	if v.More {
+		return nil
+	}
+	done := l.list.Done()
+	l.list = nil
+	if !done {
+		return ErrEnd
 	}
 	return nil
 }
 
-// begin makes the value, packed if it is and may be.
-func begin(db *store.DB, key []byte, v *rdb.Value) error {
-	return add(db, key, v)
+func addSet(db *store.DB, key []byte, v *rdb.Value) error {
+	set := db.EditSet(key)
+	for member := range v.Elements() {
+		if !set.Add(member) {
+			return fmt.Errorf("%.40q: %w", member, ErrDuplicate)
+		}
+	}
+	return nil
 }
 
-// add adds elements one by one.
-func add(_ *store.DB, _ []byte, _ *rdb.Value) error {
-	return ErrType
+func addHash(db *store.DB, key []byte, v *rdb.Value) error {
+	hash := db.EditHash(key)
+	for field, value := range v.Pairs() {
+		if !hash.Set(field, value) {
+			return fmt.Errorf("%.40q: %w", field, ErrDuplicate)
+		}
+	}
+	return nil
+}
+
+func addSortedSet(db *store.DB, key []byte, v *rdb.Value) error {
+	for member, score := range v.Scored() {
+		if _, out := db.SortedSetAdd(key, member, score, 0, int(v.Count)); out != store.AddedNew {
+			return fmt.Errorf("%.40q: %w", member, ErrDuplicate)
+		}
+	}
+	return nil
 }

@@ -138,6 +138,13 @@ func (w *HashEdit) Expect(pairs [][]byte) {
 	}
 }
 
+// ExpectMany is Expect for n fields that come one after the other, not at hand yet.
+func (w *HashEdit) ExpectMany(n int) {
+	if n > w.limits().HashEntries {
+		w.enlarge()
+	}
+}
+
 // Set gives a field a value and tells whether the field is new.
 func (w *HashEdit) Set(field, value []byte) (added bool) {
 	if d := w.dict(); d != nil {

@@ -207,6 +207,14 @@ func (w *SetEdit) Expect(members [][]byte) {
 	}
 }
 
+// ExpectMany is Expect for n members that come one after the other, not at hand yet:
+// when there are too many for any packed set, it begins as a large one.
+func (w *SetEdit) ExpectMany(n int) {
+	if l := w.limits(); w.h == 0 && n > max(l.SetEntries, l.SetIntsetEntries) {
+		w.setObject(TypeSet, EncodingHashtable, w.db.ks.newDict())
+	}
+}
+
 // Add adds a member and tells whether it is new.
 func (w *SetEdit) Add(member []byte) (added bool) {
 	if d := w.dict(); d != nil {
