@@ -1,0 +1,272 @@
+package command
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+var (
+	lpopCommand      = []byte("LPOP")
+	rpopCommand      = []byte("RPOP")
+	lmoveCommand     = []byte("LMOVE")
+	rpoplpushCommand = []byte("RPOPLPUSH")
+)
+
+func runLPop(c *Call) { pop(c, true) }
+func runRPop(c *Call) { pop(c, false) }
+
+func pop(c *Call, left bool) {
+	if len(c.Args) > 3 {
+		c.Fail(errArity(c.Spec.full))
+		return
+	}
+	n, counted := int64(1), len(c.Args) == 3
+	if counted {
+		var ok bool
+		if n, ok = c.rangeArg(2, 0, math.MaxInt64, errNotPositive); !ok {
+			return
+		}
+	}
+	key := c.Args[1]
+	e, found, failed := c.findListToWrite(key)
+	switch {
+	case failed:
+	case !found && counted:
+		c.Out.NullArray()
+	case !found:
+		c.Out.Null()
+	case counted:
+		c.popMany(key, e.List(), left, n)
+	default:
+		c.popOne(key, e.List(), left)
+	}
+}
+
+// rangeArg reads an argument as an integer from least to most, or answers with an
+// error.
+func (c *Call) rangeArg(i int, least, most int64, err ReplyError) (int64, bool) {
+	n, ok := parseInt(c.Args[i])
+	if !ok || n < least || n > most {
+		c.Fail(err)
+		return 0, false
+	}
+	return n, true
+}
+
+// popOne replies with the element at an end of a list and removes it.
+func (c *Call) popOne(key []byte, l store.List, left bool) {
+	it := fromEnd(l, left)
+	c.Out.Bulk(it.Get(c.numbers()))
+	c.popped(key, left, 1)
+}
+
+// popMany replies with an array of up to n elements and removes them. It returns
+// how many they are.
+func (c *Call) popMany(key []byte, l store.List, left bool, n int64) int {
+	count := int(min(n, int64(l.Len())))
+	c.Out.Array(count)
+	if count == 0 {
+		return 0
+	}
+	it := fromEnd(l, left)
+	for range count {
+		c.Out.Bulk(it.Get(c.numbers()))
+		it.Step()
+	}
+	c.popped(key, left, count)
+	return count
+}
+
+// fromEnd begins at an end.
+func fromEnd(l store.List, left bool) store.ListIterator {
+	if left {
+		return l.From(0)
+	}
+	return l.BackFrom(-1)
+}
+
+// numbers is where integers of the keyspace are spelled out.
+func (c *Call) numbers() []byte {
+	if c.scratch == nil {
+		c.scratch = make([]byte, 0, 32)
+	}
+	return c.scratch
+}
+
+// popped removes elements that have been replied with.
+func (c *Call) popped(key []byte, left bool, n int) {
+	rest := c.DB.ListPop(key, left, n)
+	event := "rpop"
+	if left {
+		event = "lpop"
+	}
+	c.Changed(n)
+	c.Touch(key)
+	c.notify(EventList, event, key)
+	if rest == 0 {
+		c.keyGone(key)
+	}
+}
+
+// mpopOptions are those of LMPOP and BLMPOP.
+type mpopOptions struct {
+	keys  [][]byte
+	left  bool
+	count int64
+}
+
+// parseMPop reads the options from the number of keys on.
+func parseMPop(c *Call, at int) (o mpopOptions, ok bool) {
+	n, ok := c.rangeArg(at, 1, math.MaxInt64, "ERR numkeys should be greater than 0")
+	if !ok {
+		return o, false
+	}
+	if n >= int64(len(c.Args)-at-1) {
+		c.Fail(ErrSyntax)
+		return o, false
+	}
+	where := at + 1 + int(n)
+	o.keys, o.count = c.Args[at+1:where], 1
+	if o.left, ok = c.endArg(where); !ok {
+		return o, false
+	}
+	switch rest := c.Args[where+1:]; {
+	case len(rest) == 0:
+		return o, true
+	case len(rest) == 1 || !equalFold(rest[0], "COUNT"):
+		c.Fail(ErrSyntax)
+		return o, false
+	}
+	if o.count, ok = c.rangeArg(where+2, 1, math.MaxInt64, "ERR count should be greater than 0"); !ok {
+		return o, false
+	}
+	if len(c.Args) > where+3 {
+		c.Fail(ErrSyntax)
+		return o, false
+	}
+	return o, true
+}
+
+// endArg reads LEFT or RIGHT, or answers with an error.
+func (c *Call) endArg(i int) (left, ok bool) {
+	switch {
+	case equalFold(c.Args[i], "LEFT"):
+		return true, true
+	case equalFold(c.Args[i], "RIGHT"):
+		return false, true
+	}
+	c.Fail(ErrSyntax)
+	return false, false
+}
+
+func runLMPop(c *Call) {
+	if opts, ok := parseMPop(c, 1); ok && !popFirst(c, opts) {
+		c.Out.NullArray()
+	}
+}
+
+// popFirst pops from the first of the lists that exists, and tells whether it has
+// replied. LPOP or RPOP is the effect: a replica need not look for the list.
+func popFirst(c *Call, o mpopOptions) (replied bool) {
+	for _, key := range o.keys {
+		e, found, failed := c.findListToWrite(key)
+		if failed {
+			return true
+		}
+		if !found {
+			continue
+		}
+		c.Out.Array(2)
+		c.Out.Bulk(key)
+		n := c.popMany(key, e.List(), o.left, o.count)
+		c.Rewrite(popCommand(o.left), key, c.spell(int64(n)))
+		return true
+	}
+	return false
+}
+
+func popCommand(left bool) []byte {
+	if left {
+		return lpopCommand
+	}
+	return rpopCommand
+}
+
+func runRPopLPush(c *Call) {
+	if !c.move(c.Args[1], c.Args[2], false, true) {
+		c.Out.Null()
+	}
+}
+
+func runLMove(c *Call) {
+	fromLeft, ok := c.endArg(3)
+	if !ok {
+		return
+	}
+	toLeft, ok := c.endArg(4)
+	if ok && !c.move(c.Args[1], c.Args[2], fromLeft, toLeft) {
+		c.Out.Null()
+	}
+}
+
+// move takes an element from one list to another and replies with it; false means
+// that there is no source, and no reply yet.
+func (c *Call) move(from, to []byte, fromLeft, toLeft bool) (replied bool) {
+	if _, found, failed := c.findListToWrite(from); failed || !found {
+		return failed
+	}
+	_, exists, failed := c.findListToWrite(to)
+	if failed {
+		return true
+	}
+	// Looked up again: what was found first may have moved since.
+	e, _ := c.DB.Find(from)
+	l := e.List()
+	it := fromEnd(l, fromLeft)
+	value := append(c.numbers()[:0], it.Get(c.numbers())...)
+	defer func() { c.keepScratch(value) }()
+	c.Out.Bulk(value)
+	if l.Len() == 1 && bytes.Equal(from, to) {
+		c.rotated(from, fromLeft, toLeft)
+		return true
+	}
+	rest := c.DB.ListPop(from, fromLeft, 1)
+	c.pushAll(to, toLeft, exists, value)
+	c.Changed(1)
+	c.Touch(from)
+	c.notifyPop(from, fromLeft)
+	if rest == 0 {
+		c.keyGone(from)
+	}
+	return true
+}
+
+// rotated is move for the only element of a list to where it is: nothing happens,
+// and everybody is told.
+func (c *Call) rotated(key []byte, fromLeft, toLeft bool) {
+	c.Changed(1)
+	c.Touch(key)
+	if toLeft {
+		c.notify(EventList, "lpush", key)
+	} else {
+		c.notify(EventList, "rpush", key)
+	}
+	c.notifyPop(key, fromLeft)
+}
+
+func (c *Call) notifyPop(key []byte, left bool) {
+	if left {
+		c.notify(EventList, "lpop", key)
+	} else {
+		c.notify(EventList, "rpop", key)
+	}
+}
+
+// keepScratch keeps a buffer for the next command, unless it has become large.
+func (c *Call) keepScratch(b []byte) {
+	if cap(b) <= 64<<10 {
+		c.scratch = b
+	}
+}
