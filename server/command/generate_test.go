@@ -15,7 +15,20 @@ type commandGroup struct {
 // commandGroups are all of them. Each type of value has a file of its own.
 var commandGroups = []commandGroup{
 	{"strings and keys", 10, templates, nil},
+	{"lists", 0, listTemplates, listWord},
 	{"HyperLogLogs", 2, hyperLogLogTemplates, hyperLogLogWord},
+}
+
+// mayWait says whether a command may wait for a key. Its timeout must stay as it
+// was made: the real server would wait that long.
+func mayWait(name []byte) bool {
+	for _, word := range []string{"BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH",
+		"BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP"} {
+		if equalFold(name, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // template draws a command to be filled in.

@@ -10,11 +10,19 @@ import (
 // newerThan70 are descriptions that follow Redis 7.2, and why they differ from
 // those of 7.0.
 var newerThan70 = map[string]string{
-	"DOCS bitop":   "the operation is a choice of four words and not any string",
-	"INFO command": "GETKEYS takes commands without arguments",
-	"DOCS command": "GETKEYS has documented arguments",
-	"DOCS hscan":   "NOVALUES came with Valkey 8",
-	"DOCS pfmerge": "the source keys are optional",
+	"DOCS bitop":      "the operation is a choice of four words and not any string",
+	"INFO command":    "GETKEYS takes commands without arguments",
+	"DOCS command":    "GETKEYS has documented arguments",
+	"DOCS hscan":      "NOVALUES came with Valkey 8",
+	"DOCS pfmerge":    "the source keys are optional",
+	"INFO blpop":      "scripts may call it; it does not wait there",
+	"INFO brpop":      "scripts may call it; it does not wait there",
+	"INFO blmove":     "scripts may call it; it does not wait there",
+	"INFO brpoplpush": "scripts may call it; it does not wait there",
+	"DOCS bitop":      "the operation is a choice of four words and not any string",
+	"INFO command":    "GETKEYS takes commands without arguments",
+	"DOCS command":    "GETKEYS has documented arguments",
+	"DOCS pfmerge":    "the source keys are optional",
 }
 
 // What a program learns of a command (COMMAND INFO, COMMAND DOCS) decides how

@@ -1,5 +1,7 @@
 package command
 
+import "math"
+
 func runLSet(c *Call) {
 	key := c.Args[1]
 	_, found, failed := c.findListToWrite(key)
@@ -47,7 +49,7 @@ func runLInsert(c *Call) {
 }
 
 func runLRem(c *Call) {
-	n, ok := c.signedArg(2)
+	n, ok := c.intArg(2)
 	if !ok {
 		return
 	}
@@ -60,6 +62,7 @@ func runLRem(c *Call) {
 		c.Out.Int(0)
 		return
 	}
+	n = max(n, -math.MaxInt64) // which is all of them anyway
 	removed := c.DB.ListRemove(key, int(n), c.Args[3])
 	c.Out.Int(int64(removed))
 	if removed == 0 {
