@@ -277,7 +277,7 @@ var differences = []difference{
 	{"LPOS", "the lowest integer has no opposite to count from the other end with; 7.0 overflows",
 		func(args [][]byte, o, _ replyNode) bool {
 			return slices.ContainsFunc(args, func(a []byte) bool { return string(a) == "-9223372036854775808" }) &&
-				"ERR "+strings.TrimPrefix(o.text, "ERR ") == string(errLongRange)
+				"ERR "+strings.TrimPrefix(o.text, "ERR ") == string(errCountRange)
 		}, nil},
 	{"BITFIELD", "a string that OVERFLOW FAIL left unchanged but longer is propagated, so that a replica gets as long",
 		nil, func(theirs, ours []string) []string {

@@ -19,10 +19,6 @@ var newerThan70 = map[string]string{
 	"INFO brpop":      "scripts may call it; it does not wait there",
 	"INFO blmove":     "scripts may call it; it does not wait there",
 	"INFO brpoplpush": "scripts may call it; it does not wait there",
-	"DOCS bitop":      "the operation is a choice of four words and not any string",
-	"INFO command":    "GETKEYS takes commands without arguments",
-	"DOCS command":    "GETKEYS has documented arguments",
-	"DOCS pfmerge":    "the source keys are optional",
 }
 
 // What a program learns of a command (COMMAND INFO, COMMAND DOCS) decides how

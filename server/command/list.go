@@ -5,10 +5,7 @@ import "github.com/lockstep-db/lockstep/server/store"
 // Lists. The functions are in list_push.go, list_pop.go, list_block.go,
 // list_read.go and list_edit.go.
 
-const (
-	errIndexRange  ReplyError = "ERR index out of range"
-	errNotPositive ReplyError = "ERR value is out of range, must be positive"
-)
+const errIndexRange ReplyError = "ERR index out of range"
 
 // inList describes the only key of a command on a list.
 func inList(flags KeyFlags) []KeySpec { return []KeySpec{KeyAt(1, 0, 1, flags)} }
@@ -167,25 +164,12 @@ func listEditSpecs() []*Spec {
 	}
 }
 
-// findList is FindRead for a command on lists. When the key holds something else
-// it answers with an error, and failed is true.
 func (c *Call) findList(key []byte) (e store.Entry, found, failed bool) {
-	e, found = c.FindRead(key)
-	return e, found, found && c.noList(e)
+	return c.findAs(store.TypeList, key)
 }
 
-// findListToWrite is FindWrite for a command on lists.
 func (c *Call) findListToWrite(key []byte) (e store.Entry, found, failed bool) {
-	e, found = c.FindWrite(key)
-	return e, found, found && c.noList(e)
-}
-
-func (c *Call) noList(e store.Entry) bool {
-	if e.Type() == store.TypeList {
-		return false
-	}
-	c.Fail(ErrWrongType)
-	return true
+	return c.findToWriteAs(store.TypeList, key)
 }
 
 // keyGone tells listeners that the last element has gone, and the key with it.

@@ -44,21 +44,10 @@ func pop(c *Call, left bool) {
 	}
 }
 
-// rangeArg reads an argument as an integer from least to most, or answers with an
-// error.
-func (c *Call) rangeArg(i int, least, most int64, err ReplyError) (int64, bool) {
-	n, ok := parseInt(c.Args[i])
-	if !ok || n < least || n > most {
-		c.Fail(err)
-		return 0, false
-	}
-	return n, true
-}
-
 // popOne replies with the element at an end of a list and removes it.
 func (c *Call) popOne(key []byte, l store.List, left bool) {
 	it := fromEnd(l, left)
-	c.Out.Bulk(it.Get(c.numbers()))
+	c.Out.Bulk(it.Get(c.digits()))
 	c.popped(key, left, 1)
 }
 
@@ -72,7 +61,7 @@ func (c *Call) popMany(key []byte, l store.List, left bool, n int64) int {
 	}
 	it := fromEnd(l, left)
 	for range count {
-		c.Out.Bulk(it.Get(c.numbers()))
+		c.Out.Bulk(it.Get(c.digits()))
 		it.Step()
 	}
 	c.popped(key, left, count)
@@ -85,14 +74,6 @@ func fromEnd(l store.List, left bool) store.ListIterator {
 		return l.From(0)
 	}
 	return l.BackFrom(-1)
-}
-
-// numbers is where integers of the keyspace are spelled out.
-func (c *Call) numbers() []byte {
-	if c.scratch == nil {
-		c.scratch = make([]byte, 0, 32)
-	}
-	return c.scratch
 }
 
 // popped removes elements that have been replied with.
@@ -225,7 +206,7 @@ func (c *Call) move(from, to []byte, fromLeft, toLeft bool) (replied bool) {
 	e, _ := c.DB.Find(from)
 	l := e.List()
 	it := fromEnd(l, fromLeft)
-	value := append(c.numbers()[:0], it.Get(c.numbers())...)
+	value := append(c.digits()[:0], it.Get(c.digits())...)
 	defer func() { c.keepScratch(value) }()
 	c.Out.Bulk(value)
 	if l.Len() == 1 && bytes.Equal(from, to) {

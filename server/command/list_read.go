@@ -31,7 +31,7 @@ func runLIndex(c *Call) {
 		return
 	}
 	if it := e.List().From(int(index)); it.Valid() {
-		c.Out.Bulk(it.Get(c.numbers()))
+		c.Out.Bulk(it.Get(c.digits()))
 	} else {
 		c.Out.Null()
 	}
@@ -83,7 +83,7 @@ func runLRange(c *Call) {
 	}
 	it := l.From(from)
 	for range to - from + 1 {
-		c.Out.Bulk(it.Get(c.numbers()))
+		c.Out.Bulk(it.Get(c.digits()))
 		it.Step()
 	}
 }
@@ -100,7 +100,7 @@ func parseLPos(c *Call) (o lposOptions, ok bool) {
 		more := i+1 < len(c.Args)
 		switch arg := c.Args[i]; {
 		case equalFold(arg, "RANK") && more:
-			if o.rank, ok = c.signedArg(i + 1); !ok {
+			if o.rank, ok = c.countArg(i + 1); !ok {
 				return o, false
 			}
 			if o.rank == 0 {
@@ -123,20 +123,7 @@ func parseLPos(c *Call) (o lposOptions, ok bool) {
 	return o, true
 }
 
-const (
-	errZeroRank  ReplyError = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
-	errLongRange ReplyError = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
-)
-
-// signedArg reads an argument whose sign says from which end to count, or answers
-// with an error. The lowest integer has no opposite.
-func (c *Call) signedArg(i int) (n int64, ok bool) {
-	if n, ok = c.intArg(i); ok && n == math.MinInt64 {
-		c.Fail(errLongRange)
-		return 0, false
-	}
-	return n, ok
-}
+const errZeroRank ReplyError = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
 
 func runLPos(c *Call) {
 	opts, ok := parseLPos(c)
