@@ -119,8 +119,7 @@ type LockstepClusterSpec struct {
 	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k == 'repl-backlog-size')",message="config: set spec.replication.backlog.memory instead of repl-backlog-size"
 	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k in ['requirepass','masterauth','masteruser','user','aclfile'] || k.startsWith('tls-'))",message="config: requirepass, masterauth, masteruser, user, aclfile and tls-* can not be set: passwords and TLS for clients are not available in this version of the operator; restrict access to port 6379 with a NetworkPolicy"
 	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k in ['include','daemonize','pidfile','logfile','supervised','loadmodule','rename-command','enable-debug-command'] || k.startsWith('syslog-'))",message="config: include, daemonize, pidfile, logfile, supervised, syslog-*, loadmodule, rename-command and enable-debug-command can not be used in a container that the operator runs; logs go to the container's output"
-	// +kubebuilder:validation:XValidation:rule="!('maxmemory-policy' in self) || self['maxmemory-policy'] == 'noeviction'",message="config: maxmemory-policy must be noeviction: keys are not evicted in this version"
-	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k in ['io-threads','notify-keyspace-events','maxmemory-clients'])",message="config: io-threads, notify-keyspace-events and maxmemory-clients are not available in this version of the server; remove them"
+	// +kubebuilder:validation:XValidation:rule="!('io-threads' in self)",message="config: io-threads is not available: one thread executes and serves; remove it"
 	// +optional
 	Config map[string]DirectiveValue `json:"config,omitempty"`
 

@@ -84,9 +84,8 @@ var creations = []struct {
 	{"a detection slower than the default busy timeout is told what to raise", cluster("failover: {detectionTimeout: 45s}"), "failover.busyTimeout must not be shorter"},
 
 	{"a server directive is allowed", cluster("config: {maxmemory-samples: '10'}"), ""},
-	{"eviction does not exist yet and does not stop an instance at its start", cluster("config: {maxmemory-policy: allkeys-lru}"), "maxmemory-policy must be noeviction"},
-	{"the policy that there is can be named", cluster("config: {maxmemory-policy: noeviction}"), ""},
-	{"keyspace events do not exist yet", cluster("config: {notify-keyspace-events: KEA}"), "not available in this version of the server"},
+	{"eviction and keyspace events are the user's to choose", cluster("config: {maxmemory-policy: allkeys-lru, notify-keyspace-events: KEA}"), ""},
+	{"threads do not exist and do not stop an instance at its start", cluster("config: {io-threads: '4'}"), "io-threads is not available"},
 	{"several arguments stand in one value", cluster(`config: {save: "900 1 300 10", client-output-buffer-limit: "replica 256mb 64mb 60"}`), ""},
 	{"an empty value is allowed", cluster(`config: {save: ""}`), ""},
 	{"a number as a value must be quoted", cluster("config: {timeout: 0}"), "must be of type string"},
