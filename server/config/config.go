@@ -54,6 +54,23 @@ type Config struct {
 	EnableModuleCommand  string
 	EnableProtectedConfs string
 
+	// TLS; see package tlsconf for what the values may be.
+	TLSPort              int // 0: do not listen
+	TLSCertFile          string
+	TLSKeyFile           string
+	TLSKeyFilePass       string
+	TLSClientCertFile    string // empty: the server's, likewise the key
+	TLSClientKeyFile     string
+	TLSClientKeyFilePass string
+	TLSCACertFile        string
+	TLSCACertDir         string
+	TLSAuthClients       string // yes, no, optional
+	TLSReplication       bool
+	TLSProtocols         string
+	TLSCiphers           string
+	TLSCiphersuites      string
+	TLSSessionCaching    bool
+
 	// General.
 	Daemonize               bool
 	Supervised              string

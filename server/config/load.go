@@ -61,7 +61,7 @@ func Default() *Config {
 			ClassReplica: {Hard: 256 << 20, Soft: 64 << 20, SoftSeconds: 60},
 			ClassPubSub:  {Hard: 32 << 20, Soft: 8 << 20, SoftSeconds: 60},
 		},
-		ACLPubSubDefault: "resetchannels", ACLLogMaxLen: 128,
+		ACLPubSubDefault: "resetchannels", ACLLogMaxLen: 128, TLSAuthClients: "yes", TLSSessionCaching: true,
 		EnableDebugCommand: "no", EnableModuleCommand: "no", EnableProtectedConfs: "no",
 		Supervised: "no", Hz: 10, DynamicHz: true, Databases: 16, LogLevel: "notice", LogFormat: "text",
 		CrashLogEnabled: true, CrashMemcheckEnabled: true, ShutdownTimeout: 10,

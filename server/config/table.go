@@ -13,7 +13,7 @@ import (
 const maxInt32 = math.MaxInt32
 
 // directives is the table, in the order in which a new file is written.
-var directives = slices.Concat(networkDirectives(), aclDirectives(), generalDirectives(), memoryDirectives(), collectionDirectives(), clientDirectives(),
+var directives = slices.Concat(networkDirectives(), tlsDirectives(), aclDirectives(), generalDirectives(), memoryDirectives(), collectionDirectives(), clientDirectives(),
 	snapshotDirectives(), replicationDirectives(), ownDirectives(), inertDirectives(), unsupportedDirectives())
 
 // byName finds a directive by any of its names.
@@ -397,7 +397,7 @@ func inertDirectives() []directive {
 		"cluster-replica-no-failover", "cluster-slave-no-failover", "no",
 		"disable-thp", "", "yes", "io-threads-do-reads", "", "no", "jemalloc-bg-thread", "", "yes",
 		"no-appendfsync-on-rewrite", "", "no", "replica-ignore-disk-write-errors", "", "no", "set-proc-title", "", "yes",
-		"tls-prefer-server-ciphers", "", "no", "tls-session-caching", "", "yes")
+		"tls-prefer-server-ciphers", "", "no")
 	add(isInt,
 		"active-defrag-cycle-max", "", "25", "active-defrag-cycle-min", "", "1",
 		"active-defrag-max-scan-fields", "", "1000", "active-defrag-threshold-lower", "", "10",
@@ -420,10 +420,7 @@ func inertDirectives() []directive {
 		"cluster-announce-hostname", "", "", "cluster-announce-ip", "", "", "cluster-config-file", "", "nodes.conf",
 		"cluster-preferred-endpoint-type", "", "ip", "ignore-warnings", "", "", "oom-score-adj-values", "", "0 200 800",
 		"proc-title-template", "", "{title} {listen-addr} {server-mode}", "syslog-facility", "", "local0", "syslog-ident", "", "redis",
-		"tls-auth-clients", "", "yes", "tls-ca-cert-dir", "", "", "tls-ca-cert-file", "", "", "tls-cert-file", "", "",
-		"tls-ciphers", "", "", "tls-ciphersuites", "", "", "tls-client-cert-file", "", "", "tls-client-key-file", "", "",
-		"tls-client-key-file-pass", "", "", "tls-dh-params-file", "", "", "tls-key-file", "", "", "tls-key-file-pass", "", "",
-		"tls-protocols", "", "", "dual-channel-replication-enabled", "", "no")
+		"dual-channel-replication-enabled", "", "no")
 	return all
 }
 
@@ -437,8 +434,7 @@ func unsupportedDirectives() []directive {
 		unsupported("loadmodule", "", "modules can not be loaded"),
 		unsupported("rename-command", "", "commands can not be renamed"),
 		unsupported("syslog-enabled", "no", "write the log to standard output or a logfile"),
-		unsupported("tls-cluster", "no", "connections are not encrypted"),
-		unsupported("tls-port", "0", "connections are not encrypted"),
-		unsupported("tls-replication", "no", "connections are not encrypted"),
+		unsupported("tls-cluster", "no", "there is no cluster bus"),
+		unsupported("tls-dh-params-file", "", "keys are exchanged over elliptic curves"),
 	}
 }
