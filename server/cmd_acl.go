@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/lockstep-db/lockstep/server/acl"
 	"github.com/lockstep-db/lockstep/server/command"
@@ -314,6 +315,6 @@ func (s *Server) usersForFile() {
 		return
 	}
 	for _, u := range s.users.Sorted() {
-		s.config.Users = append(s.config.Users, config.User{Name: u.Name(), Rules: u.Rules()})
+		s.config.Users = append(s.config.Users, config.User{Name: u.Name(), Rules: strings.Fields(u.Describe())})
 	}
 }

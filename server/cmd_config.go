@@ -90,8 +90,19 @@ func (s *Server) setConfig(pairs []config.Pair, local bool) error {
 func (s *Server) apply(name string, old *config.Config) error {
 	cfg := s.config
 	switch name {
-	case "bind", "port":
-		return s.rebind(old)
+	case "bind":
+		return s.rebind(old, listenTCP, listenTLS)
+	case "port":
+		return s.rebind(old, listenTCP)
+	case "tls-port":
+		if err := s.applyTLS(); err != nil {
+			return err
+		}
+		return s.rebind(old, listenTLS)
+	case "tls-cert-file", "tls-key-file", "tls-key-file-pass", "tls-client-cert-file", "tls-client-key-file", "tls-client-key-file-pass",
+		"tls-ca-cert-file", "tls-ca-cert-dir", "tls-auth-clients", "tls-protocols", "tls-ciphers", "tls-ciphersuites",
+		"tls-session-caching", "tls-replication":
+		return s.applyTLS()
 	case "hash-max-listpack-entries", "hash-max-listpack-value", "list-max-listpack-size", "list-compress-depth",
 		"set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value",
 		"zset-max-listpack-entries", "zset-max-listpack-value",
@@ -131,32 +142,41 @@ func (s *Server) apply(name string, old *config.Config) error {
 	return s.applyReplication(name, old)
 }
 
-// rebind listens on the new addresses before it stops listening on the old
-// ones; what is on both lists needs the old one closed first.
-func (s *Server) rebind(old *config.Config) error {
-	keep := s.listeners
-	for _, fd := range keep {
-		s.unwatchFD(fd)
-		closeFD(fd)
-	}
-	s.listeners = nil
-	if s.config.Port == 0 && s.config.UnixSocket == "" {
+// rebind listens on the new addresses of some kinds of clients instead of the old
+// ones. What is on both lists needs the old one closed first; should the new ones not
+// do, the old ones are taken again.
+func (s *Server) rebind(old *config.Config, kinds ...listenerKind) error {
+	s.closeListeners(kinds...)
+	err := s.listenKinds(s.config, kinds)
+	if err == nil {
 		return nil
 	}
-	if err := s.listen(); err == nil {
-		return nil
-	}
-	s.closeListeners()
-	failed := s.config
-	s.config = old
-	if err := s.listen(); err != nil {
+	s.log.Warningf("Listening on other addresses: %v", err)
+	s.closeListeners(kinds...)
+	if err := s.listenKinds(old, kinds); err != nil {
 		s.log.Warningf("Listening on the old addresses again: %v", err)
 	}
-	s.config = failed
-	if failed.Port != old.Port {
+	if s.config.Port != old.Port || s.config.TLSPort != old.TLSPort {
 		return errors.New("Unable to listen on this port. Check server logs.") //nolint:staticcheck // Redis' text
 	}
 	return errors.New("Failed to bind to specified addresses.") //nolint:staticcheck // Redis' text
+}
+
+func (s *Server) listenKinds(cfg *config.Config, kinds []listenerKind) error {
+	for _, kind := range kinds {
+		if kind == listenTCP && cfg.Port == 0 {
+			s.port = 0
+			continue
+		}
+		if kind == listenTLS && cfg.TLSPort == 0 {
+			s.tls.port = 0
+			continue
+		}
+		if err := s.listenPort(kind, cfg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Server) changeDir(dir string) error {

@@ -52,6 +52,7 @@ type conn struct {
 	fd    int
 	id    int64
 	flags connFlags
+	tls   *tlsSocket // nil: not encrypted
 
 	parser resp.Parser
 	in     []byte // received and not consumed; nil when there is nothing
@@ -107,6 +108,10 @@ func (c *conn) readable(s *Server) {
 		s.closeConn(c)
 		return
 	}
+	if c.tls != nil {
+		c.readableTLS(s)
+		return
+	}
 	buf := s.readBuf
 	have := len(c.in)
 	if have > 0 {
@@ -123,12 +128,17 @@ func (c *conn) readable(s *Server) {
 		s.hungUp(c)
 		return
 	}
+	s.received(c, n)
+	data := buf[:have+n]
+	s.consume(c, data, have > 0)
+}
+
+// received counts n bytes of requests.
+func (s *Server) received(c *conn, n int) {
 	s.stats.netInput += int64(n)
 	s.stats.reads++
 	s.cmdClock = s.clock.elapsed()
 	c.lastUsed = s.clock.unixMs
-	data := buf[:have+n]
-	s.consume(c, data, have > 0)
 }
 
 // hungUp deals with a client that will send nothing more. It may still be reading:
@@ -231,7 +241,7 @@ func (s *Server) connEvents(c *conn) {
 	if !c.has(flagReadStopped) {
 		events = syscall.EPOLLIN
 	}
-	if len(c.out.Buf) > c.sent && !c.has(flagPendingWrite) {
+	if (len(c.out.Buf) > c.sent || c.tls.pending() > 0) && !c.has(flagPendingWrite) {
 		events |= syscall.EPOLLOUT
 	}
 	if err := s.updateEvents(c.fd, events); err != nil {
@@ -317,7 +327,7 @@ func (c *conn) writable(s *Server) {
 		return
 	}
 	if c.sent < len(c.out.Buf) {
-		n, errno := rawWrite(c.fd, c.out.Buf[c.sent:])
+		n, errno := c.write(c.out.Buf[c.sent:])
 		if errno != 0 && errno != syscall.EAGAIN {
 			s.closeConn(c)
 			return
@@ -332,6 +342,9 @@ func (c *conn) writable(s *Server) {
 			s.connEvents(c)
 			return
 		}
+	}
+	if c.tls != nil && !c.flushed(s) {
+		return
 	}
 	c.sent = 0
 	if cap(c.out.Buf) > keepOut {
@@ -359,8 +372,30 @@ func (c *conn) compactOut() {
 	}
 }
 
+// write takes bytes for the peer, as many as fit.
+func (c *conn) write(p []byte) (int, syscall.Errno) {
+	if c.tls != nil {
+		return c.tls.write(p)
+	}
+	return rawWrite(c.fd, p)
+}
+
+// flushed writes what is encrypted already and says whether all of it is gone;
+// otherwise writable is called again.
+func (c *conn) flushed(s *Server) bool {
+	switch errno := c.tls.flush(); errno {
+	case 0:
+		return true
+	case syscall.EAGAIN:
+		s.connEvents(c)
+	default:
+		s.closeConn(c)
+	}
+	return false
+}
+
 // waiting is how many bytes of replies are not written yet.
-func (c *conn) waiting() int { return len(c.out.Buf) - c.sent }
+func (c *conn) waiting() int { return len(c.out.Buf) - c.sent + c.tls.pending() }
 
 // closeConn ends a connection at once. Closing it twice is harmless.
 func (s *Server) closeConn(c *conn) {
@@ -378,6 +413,9 @@ func (s *Server) closeConn(c *conn) {
 	s.stopTracking(c)
 	delete(s.paused, c)
 	if c.fd >= 0 {
+		if c.tls != nil {
+			c.tls.close()
+		}
 		s.unwatchFD(c.fd)
 		closeFD(c.fd)
 		delete(s.conns, c.id)

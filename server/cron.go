@@ -49,7 +49,7 @@ func (s *Server) sweep() {
 		return
 	}
 	s.dropped = 0
-	s.sweeping.Go(debug.FreeOSMemory)
+	s.background.Go(debug.FreeOSMemory)
 }
 
 // storeWork gives the keyspace time for what it has put off; while something is

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"github.com/lockstep-db/lockstep/server/config"
 	"github.com/lockstep-db/lockstep/server/log"
 	"github.com/lockstep-db/lockstep/server/replication"
+	"github.com/lockstep-db/lockstep/server/tlslink"
 )
 
 // errReplicaSpoke says why a replica is dropped that sends ordinary commands.
@@ -224,7 +226,7 @@ func (s *Server) writeFeed(f *feed) {
 		case f.c.has(flagClosed):
 			return
 		case !more:
-			s.feedEvents(f, false)
+			s.feedEvents(f, f.c.tls.pending() > 0)
 			return
 		}
 	}
@@ -246,13 +248,15 @@ func (s *Server) feedEvents(f *feed, writable bool) {
 // is left to write.
 func (s *Server) writePiece(f *feed) (n int, errno syscall.Errno, more bool) {
 	switch {
+	case f.c.tls.pending() > 0:
+		errno = f.c.tls.flush()
 	case len(f.head) > 0:
-		n, errno = rawWrite(f.c.fd, f.head)
+		n, errno = f.c.write(f.head)
 		if errno == 0 {
 			f.head = f.head[n:]
 		}
 	case len(f.body) > 0:
-		n, errno = rawWrite(f.c.fd, f.body[0])
+		n, errno = f.c.write(f.body[0])
 		if errno == 0 {
 			s.bodyWritten(f, n)
 		}
@@ -263,7 +267,7 @@ func (s *Server) writePiece(f *feed) (n int, errno syscall.Errno, more bool) {
 		s.snapshotSent(f)
 	case f.cursor != nil && f.online() && !f.progress.Gated && f.cursor.Pending() > 0:
 		p := f.cursor.Chunk()
-		n, errno = rawWrite(f.c.fd, p[:min(len(p), feedBudget)])
+		n, errno = f.c.write(p[:min(len(p), feedBudget)])
 		if errno == 0 {
 			f.cursor.Advance(int64(n))
 		}
@@ -285,9 +289,9 @@ func (s *Server) bodyWritten(f *feed, n int) {
 	}
 }
 
-// sendFile has the kernel copy a piece of the snapshot file to the socket.
+// sendFile copies a piece of the snapshot file to the socket.
 func (s *Server) sendFile(f *feed) (n int, errno syscall.Errno) {
-	n, err := syscall.Sendfile(f.c.fd, int(f.file.Fd()), nil, int(min(f.fileLeft, 256<<10)))
+	n, err := s.copyFile(f)
 	if err != nil {
 		if errors.As(err, &errno) {
 			return 0, errno
@@ -303,6 +307,24 @@ func (s *Server) sendFile(f *feed) (n int, errno syscall.Errno) {
 		f.bodyDone = true
 	}
 	return n, 0
+}
+
+// copyFile copies from the file to the socket: the kernel does, unless the bytes have
+// to be encrypted. Then nothing is pending, so that a piece is taken whole.
+func (s *Server) copyFile(f *feed) (int, error) {
+	if f.c.tls == nil {
+		return syscall.Sendfile(f.c.fd, int(f.file.Fd()), nil, int(min(f.fileLeft, 256<<10)))
+	}
+	p := make([]byte, min(f.fileLeft, tlslink.MaxWrite))
+	n, err := io.ReadFull(f.file, p)
+	if err != nil {
+		return 0, err
+	}
+	n, errno := f.c.write(p[:n])
+	if errno != 0 {
+		return n, errno
+	}
+	return n, nil
 }
 
 // snapshotSent is called when the last byte of the snapshot is in the socket.

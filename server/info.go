@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
@@ -115,7 +116,7 @@ func (s *Server) infoServer(b *infoBuilder) {
 	b.field("process_id", os.Getpid())
 	b.field("process_supervised", "no")
 	b.field("run_id", s.runID)
-	b.field("tcp_port", s.port)
+	b.field("tcp_port", cmp.Or(s.port, s.tls.port))
 	b.field("server_time_usec", time.Now().UnixMicro())
 	b.field("uptime_in_seconds", up)
 	b.field("uptime_in_days", up/86400)
@@ -125,6 +126,32 @@ func (s *Server) infoServer(b *infoBuilder) {
 	b.field("executable", exe)
 	b.field("config_file", s.config.File())
 	b.field("io_threads_active", 0)
+	s.infoListeners(b)
+}
+
+// infoListeners tells where clients come in, a line for each kind.
+func (s *Server) infoListeners(b *infoBuilder) {
+	n := 0
+	add := func(name string, bind []string, port int) {
+		line := "name=" + name
+		for _, address := range bind {
+			line += ",bind=" + address
+		}
+		if port != 0 {
+			line += fmt.Sprintf(",port=%d", port)
+		}
+		b.field(fmt.Sprintf("listener%d", n), line)
+		n++
+	}
+	if s.port != 0 {
+		add("tcp", s.config.Bind, s.port)
+	}
+	if s.config.UnixSocket != "" {
+		add("unix", []string{s.config.UnixSocket}, 0)
+	}
+	if s.tls.port != 0 {
+		add("tls", s.config.Bind, s.tls.port)
+	}
 }
 
 // cString reads a C string out of a kernel structure.

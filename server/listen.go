@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/lockstep-db/lockstep/server/config"
 )
 
 // errNoAddress says that not one of the configured addresses could be used.
@@ -18,27 +21,62 @@ var errNoAddress = errors.New("no address to listen on")
 // acceptsPerEvent bounds how many clients are accepted in a row, as Redis does.
 const acceptsPerEvent = 1000
 
+// listenerKind says what kind of clients come in by a listening socket.
+type listenerKind uint8
+
+const (
+	listenTCP listenerKind = iota
+	listenTLS
+	listenUnix
+)
+
+type listener struct {
+	fd   int
+	kind listenerKind
+}
+
 // listen opens the sockets that the configuration names.
 func (s *Server) listen() error {
 	cfg := s.config
+	if err := s.loadTLS(); err != nil {
+		return fmt.Errorf("configure TLS: %w", err)
+	}
 	if cfg.Port != 0 || s.ephemeral {
-		if err := s.listenTCP(cfg.Bind, cfg.Port); err != nil {
+		if err := s.listenPort(listenTCP, cfg); err != nil {
+			return err
+		}
+	}
+	if cfg.TLSPort != 0 {
+		if err := s.listenPort(listenTLS, cfg); err != nil {
 			return err
 		}
 	}
 	if cfg.UnixSocket != "" {
-		if err := s.listenUnix(cfg.UnixSocket, cfg.UnixSocketPerm); err != nil {
+		if err := s.listenUnix(cfg.UnixSocket); err != nil {
 			return err
 		}
 	}
 	if len(s.listeners) == 0 {
-		return fmt.Errorf("%w: port is 0 and unixsocket is not set", errNoAddress)
+		return fmt.Errorf("%w: port and tls-port are 0 and unixsocket is not set", errNoAddress)
 	}
 	return nil
 }
 
-// listenTCP binds every address; one that begins with '-' may be missing.
-func (s *Server) listenTCP(bind []string, port int) error {
+// listenPort binds every address to the port for a kind of clients; an address that
+// begins with '-' may be missing.
+func (s *Server) listenPort(kind listenerKind, cfg *config.Config) error {
+	bound, port := &s.port, cfg.Port
+	if kind == listenTLS {
+		bound, port = &s.tls.port, cfg.TLSPort
+	}
+	var err error
+	*bound, err = s.bindAll(kind, cfg.Bind, port)
+	return err
+}
+
+// bindAll listens on all addresses and returns the port, which the kernel chooses
+// when it is 0.
+func (s *Server) bindAll(kind listenerKind, bind []string, port int) (int, error) {
 	for _, address := range bind {
 		host, optional := strings.CutPrefix(address, "-")
 		fd, bound, err := bindTCP(host, port, s.config.TCPBacklog)
@@ -46,22 +84,21 @@ func (s *Server) listenTCP(bind []string, port int) error {
 			if optional && (errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)) {
 				continue
 			}
-			return fmt.Errorf("listen on %s port %d: %w", host, port, err)
+			return 0, fmt.Errorf("listen on %s port %d: %w", host, port, err)
 		}
 		if port == 0 {
 			port = bound
 		}
-		if err := s.addListener(fd, false); err != nil {
-			return err
+		if err := s.addListener(listener{fd, kind}); err != nil {
+			return 0, err
 		}
 	}
-	s.port = port
-	return nil
+	return port, nil
 }
 
-func (s *Server) addListener(fd int, unix bool) error {
-	s.listeners = append(s.listeners, fd)
-	return s.watchFD(fd, func() { s.accept(fd, unix) }, nil)
+func (s *Server) addListener(l listener) error {
+	s.listeners = append(s.listeners, l)
+	return s.watchFD(l.fd, func() { s.accept(l) }, nil)
 }
 
 // bindTCP opens a listening socket and tells its port.
@@ -123,7 +160,7 @@ func socketAddress(host string, port int) (syscall.Sockaddr, int, error) {
 	return &syscall.SockaddrInet6{Port: port, Addr: [16]byte(ip.To16())}, syscall.AF_INET6, nil
 }
 
-func (s *Server) listenUnix(path string, perm int) error {
+func (s *Server) listenUnix(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove old socket %s: %w", path, err)
 	}
@@ -135,34 +172,58 @@ func (s *Server) listenUnix(path string, perm int) error {
 		closeFD(fd)
 		return fmt.Errorf("bind unix socket %s: %w", path, err)
 	}
-	if perm != 0 {
-		if err := os.Chmod(path, os.FileMode(perm)); err != nil {
-			closeFD(fd)
-			return fmt.Errorf("set permissions of unix socket %s: %w", path, err)
-		}
+	if err := s.protectUnix(path); err != nil {
+		closeFD(fd)
+		return fmt.Errorf("restrict unix socket %s: %w", path, err)
 	}
 	if err := syscall.Listen(fd, s.config.TCPBacklog); err != nil {
 		closeFD(fd)
 		return fmt.Errorf("listen on unix socket %s: %w", path, err)
 	}
-	return s.addListener(fd, true)
+	return s.addListener(listener{fd, listenUnix})
 }
 
-// closeListeners stops taking new clients.
-func (s *Server) closeListeners() {
-	for _, fd := range s.listeners {
-		s.unwatchFD(fd)
-		closeFD(fd)
+// protectUnix restricts who may use the socket, before anybody can.
+func (s *Server) protectUnix(path string) error {
+	if perm := s.config.UnixSocketPerm; perm != 0 {
+		if err := os.Chmod(path, os.FileMode(perm)); err != nil {
+			return err
+		}
 	}
-	s.listeners = nil
-	if path := s.config.UnixSocket; path != "" {
-		_ = os.Remove(path) // best effort, the next start removes it as well
+	if s.config.UnixSocketGroup == "" {
+		return nil
 	}
+	group, err := user.LookupGroup(s.config.UnixSocketGroup)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(group.Gid)
+	if err != nil {
+		return fmt.Errorf("group %s: %w", group.Name, err)
+	}
+	return os.Chown(path, -1, gid)
 }
 
-func (s *Server) accept(listener int, unix bool) {
+// closeListeners stops taking new clients of some kinds.
+func (s *Server) closeListeners(kinds ...listenerKind) {
+	var rest []listener
+	for _, l := range s.listeners {
+		if !slices.Contains(kinds, l.kind) {
+			rest = append(rest, l)
+			continue
+		}
+		s.unwatchFD(l.fd)
+		closeFD(l.fd)
+		if l.kind == listenUnix {
+			_ = os.Remove(s.config.UnixSocket) // best effort, the next start removes it as well
+		}
+	}
+	s.listeners = rest
+}
+
+func (s *Server) accept(l listener) {
 	for range acceptsPerEvent {
-		fd, sa, err := syscall.Accept4(listener, syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
+		fd, sa, err := syscall.Accept4(l.fd, syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
 		switch {
 		case errors.Is(err, syscall.EINTR), errors.Is(err, syscall.ECONNABORTED):
 			continue
@@ -172,26 +233,30 @@ func (s *Server) accept(listener int, unix bool) {
 			// No descriptor is left, most likely. Asking again at once would take
 			// all of the processor and fill the log.
 			s.log.Warningf("Accepting client connection: %v", err)
-			s.pauseAccepting(listener, unix)
+			s.pauseAccepting(l)
 			return
 		}
-		s.admit(fd, sa, unix)
+		if l.kind == listenTLS {
+			s.admitTLS(fd, sa)
+		} else {
+			s.admit(fd, sa, l.kind)
+		}
 	}
 }
 
 // acceptPause is how long not to accept after it has failed.
 const acceptPause = 100 * time.Millisecond
 
-func (s *Server) pauseAccepting(listener int, unix bool) {
-	if err := s.setReadable(listener, nil); err != nil {
+func (s *Server) pauseAccepting(l listener) {
+	if err := s.setReadable(l.fd, nil); err != nil {
 		s.log.Warningf("Pausing a listening socket: %v", err)
 		return
 	}
 	s.after(acceptPause, func() {
-		if !slices.Contains(s.listeners, listener) {
+		if !slices.Contains(s.listeners, l) {
 			return // closed meanwhile
 		}
-		if err := s.setReadable(listener, func() { s.accept(listener, unix) }); err != nil {
+		if err := s.setReadable(l.fd, func() { s.accept(l) }); err != nil {
 			s.log.Warningf("Accepting again: %v", err)
 		}
 	})
@@ -203,27 +268,38 @@ const protectedModeText = "DENIED Lockstep is running in protected mode because 
 	"or disable protected mode with 'CONFIG SET protected-mode no' from a client on this machine."
 
 // admit makes a client of an accepted socket, or tells it why not.
-func (s *Server) admit(fd int, sa syscall.Sockaddr, unix bool) {
-	if len(s.conns) >= s.config.MaxClients {
+func (s *Server) admit(fd int, sa syscall.Sockaddr, kind listenerKind) {
+	if len(s.conns)+len(s.tls.shaking) >= s.config.MaxClients {
 		refuse(fd, "ERR max number of clients reached")
 		s.stats.rejected++
 		return
 	}
-	if !unix && s.config.ProtectedMode && s.users.Default().NoPass() && !isLoopback(sa) {
-		refuse(fd, protectedModeText)
-		s.stats.rejected++
-		return
-	}
-	if !unix {
+	if kind != listenUnix {
+		if s.protects(sa) {
+			refuse(fd, protectedModeText)
+			s.stats.rejected++
+			return
+		}
 		s.tuneSocket(fd)
 	}
+	s.serve(fd, sa, kind)
+}
+
+// protects says whether protected mode keeps a client out that comes from there.
+func (s *Server) protects(sa syscall.Sockaddr) bool {
+	return s.config.ProtectedMode && s.users.Default().NoPass() && !isLoopback(sa)
+}
+
+// serve makes a client of a socket that may be one.
+func (s *Server) serve(fd int, sa syscall.Sockaddr, kind listenerKind) *conn {
 	c := s.newConn(fd)
-	c.peer, c.local = s.endpoints(fd, sa, unix)
-	if unix {
+	c.peer, c.local = s.endpoints(fd, sa, kind)
+	if kind == listenUnix {
 		c.flags |= flagUnix
 	}
 	s.stats.connections++
 	s.log.Debugf("Accepted %s", c.peer)
+	return c
 }
 
 // newConn registers a connected socket as a client.
@@ -261,8 +337,8 @@ func (s *Server) tuneSocket(fd int) {
 	}
 }
 
-func (s *Server) endpoints(fd int, sa syscall.Sockaddr, unix bool) (peer, local string) {
-	if unix {
+func (s *Server) endpoints(fd int, sa syscall.Sockaddr, kind listenerKind) (peer, local string) {
+	if kind == listenUnix {
 		return s.config.UnixSocket + ":0", s.config.UnixSocket + ":0"
 	}
 	name, err := syscall.Getsockname(fd)

@@ -56,23 +56,24 @@ type Server struct {
 	mail mailbox
 
 	// Owned by the reactor from here on.
-	config    *config.Config
-	limits    resp.Limits
-	port      int
-	listeners []int
-	epfd      int
-	events    []syscall.EpollEvent
-	fds       []descriptor
-	timers    timerHeap
-	clock     clock
-	immediate bool // the next poll must not wait
-	busy      bool // something has arrived lately
-	stopped   bool // the loop ends after this turn
-	stopping  *stopping
-	exit      error // what Run returns
-	dropped   int   // bytes of buffers left to the collector since it was last asked to give memory back
-	sweeping  sync.WaitGroup
-	readBuf   []byte
+	config     *config.Config
+	limits     resp.Limits
+	port       int
+	listeners  []listener
+	tls        tlsState
+	epfd       int
+	events     []syscall.EpollEvent
+	fds        []descriptor
+	timers     timerHeap
+	clock      clock
+	immediate  bool // the next poll must not wait
+	busy       bool // something has arrived lately
+	stopped    bool // the loop ends after this turn
+	stopping   *stopping
+	exit       error          // what Run returns
+	dropped    int            // bytes of buffers left to the collector since it was last asked to give memory back
+	background sync.WaitGroup // goroutines that no other field knows
+	readBuf    []byte
 
 	users        *acl.Users
 	aclLog       acl.Log
@@ -219,6 +220,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.loading = true
 	s.startCron()
+	s.every(tlsFilesPeriod, s.watchTLSFiles)
 	s.loadAtStart(s.loaded)
 	return nil
 }
@@ -237,6 +239,9 @@ func (s *Server) loaded(err error) {
 	if s.port != 0 {
 		s.log.Noticef("Ready to accept connections")
 	}
+	if s.tls.port != 0 {
+		s.log.Noticef("Ready to accept connections tls")
+	}
 	if s.config.UnixSocket != "" {
 		s.log.Noticef("The server is now ready to accept connections at %s", s.config.UnixSocket)
 	}
@@ -250,8 +255,8 @@ func (s *Server) closeEverything() {
 	for _, c := range s.conns {
 		s.closeConn(c)
 	}
-	s.closeListeners()
-	s.sweeping.Wait()
+	s.closeListeners(listenTCP, listenTLS, listenUnix)
+	s.stopShaking()
 	s.removePidFile()
 	s.keyspace.Close()
 }

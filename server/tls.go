@@ -81,7 +81,7 @@ func (s *Server) watchTLSFiles() {
 	}
 	t.checking = true
 	settings, have, changes := s.tlsSettings(), t.set.Stamp, t.changes
-	s.sweeping.Go(func() {
+	s.background.Go(func() {
 		stamp := settings.Stamp()
 		if stamp == have {
 			s.post(func() { t.checking = false })

@@ -23,6 +23,7 @@ type shaking struct {
 	fd     int
 	sa     syscall.Sockaddr
 	cancel context.CancelFunc
+	over   bool // it was given up, or the server stops
 }
 
 // admitTLS begins the handshake with a client.
@@ -34,21 +35,31 @@ func (s *Server) admitTLS(fd int, sa syscall.Sockaddr) {
 		return
 	}
 	if len(t.shaking) >= maxShaking {
-		t.shaking[0].cancel()
-		t.shaking = t.shaking[1:]
+		t.giveUpOldest()
 	}
 	s.tuneSocket(fd)
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	h := &shaking{fd: fd, sa: sa, cancel: cancel}
 	t.shaking = append(t.shaking, h)
 	config := t.set.Server
-	s.sweeping.Go(func() {
+	s.background.Go(func() {
 		link, err := tlslink.Server(ctx, fd, config)
 		cancel()
 		if !s.post(func() { s.shaken(h, link, err) }) {
 			closeFD(fd)
 		}
 	})
+}
+
+// giveUpOldest ends a handshake; its goroutine tells soon.
+func (t *tlsState) giveUpOldest() {
+	for _, h := range t.shaking {
+		if !h.over {
+			h.over = true
+			h.cancel()
+			return
+		}
+	}
 }
 
 // shaken makes a client of one whose handshake is over.
@@ -59,6 +70,9 @@ func (s *Server) shaken(h *shaking, link *tlslink.Link, err error) {
 			t.shaking = append(t.shaking[:i:i], t.shaking[i+1:]...)
 			break
 		}
+	}
+	if err == nil && h.over {
+		err = context.Canceled
 	}
 	if err != nil {
 		s.log.Verbosef("Error accepting a client connection: %v (addr=%s)", err, joinSockaddr(h.sa))
@@ -76,13 +90,18 @@ func (s *Server) shaken(h *shaking, link *tlslink.Link, err error) {
 		s.closeAfterReply(c)
 		return
 	}
-	s.dispatchReadable(c) // its first request may have come with the end of the handshake
+	c.readableTLS(s) // its first request may have come with the end of the handshake
 }
 
-// stopShaking gives up all handshakes under way, and waits for them.
+// stopShaking gives up all handshakes under way, for the end of the server. What
+// their goroutines post is not run any more.
 func (s *Server) stopShaking() {
 	for _, h := range s.tls.shaking {
 		h.cancel()
+	}
+	s.background.Wait()
+	for _, h := range s.tls.shaking {
+		closeFD(h.fd)
 	}
 	s.tls.shaking = nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"github.com/lockstep-db/lockstep/server/config"
 	"github.com/lockstep-db/lockstep/server/replication"
 	"github.com/lockstep-db/lockstep/server/resp"
+	"github.com/lockstep-db/lockstep/server/tlslink"
 )
 
 var (
@@ -53,7 +55,8 @@ type uplink struct {
 	phase  linkPhase
 	closed bool // nobody follows this target any more
 
-	fd      int // -1: no socket
+	fd      int        // -1: no socket
+	tls     *tlsSocket // nil: not encrypted
 	cancel  context.CancelFunc
 	retry   *timer
 	hs      *replication.Handshake
@@ -150,12 +153,20 @@ func (u *uplink) connect() {
 	ctx, cancel := context.WithTimeout(s.repl.ctx, timeout)
 	u.cancel = cancel
 	address, source := u.via.String(), s.config.BindSourceAddr
+	var secure *tls.Config
+	if s.config.TLSReplication && s.tls.set != nil {
+		secure = s.tls.set.Client
+	}
 	s.log.Noticef("Connecting to MASTER %s", address)
 	s.repl.work.Add(1)
 	go func() {
 		defer s.repl.work.Done()
 		fd, err := dialRaw(ctx, address, source)
-		if !s.post(func() { u.dialed(ctx, fd, err) }) {
+		var link *tlslink.Link
+		if err == nil && secure != nil {
+			link, err = tlslink.Client(ctx, fd, secure)
+		}
+		if !s.post(func() { u.dialed(ctx, fd, link, err) }) {
 			closeFD(fd)
 		}
 	}()
@@ -193,7 +204,7 @@ func dialRaw(ctx context.Context, address, source string) (int, error) {
 	return fd, nil
 }
 
-func (u *uplink) dialed(ctx context.Context, fd int, err error) {
+func (u *uplink) dialed(ctx context.Context, fd int, link *tlslink.Link, err error) {
 	if u.closed || u.phase != linkDialing || ctx.Err() != nil && err == nil {
 		closeFD(fd)
 		return
@@ -204,7 +215,12 @@ func (u *uplink) dialed(ctx context.Context, fd int, err error) {
 	if err == nil {
 		s.tuneSocket(fd)
 		u.fd = fd
+		if link != nil {
+			u.tls = &tlsSocket{link: link, fd: fd}
+		}
 		err = s.watchFD(fd, u.readable, nil)
+	} else {
+		closeFD(fd)
 	}
 	if err != nil {
 		u.lost(replication.HandshakeFailed, fmt.Errorf("connect to %s: %w", u.via, err))
@@ -221,7 +237,7 @@ func (u *uplink) introduction() replication.Introduction {
 	s := u.server
 	in := replication.Introduction{
 		User: s.config.MasterUser, Password: s.config.MasterAuth,
-		ListeningPort: s.port, AnnounceIP: s.config.ReplicaAnnounceIP,
+		ListeningPort: s.announcedPort(), AnnounceIP: s.config.ReplicaAnnounceIP,
 		Hello: u.via.hello, ID: "?", Next: -1, Failover: u.via.takeOver,
 	}
 	if p := s.config.ReplicaAnnouncePort; p != 0 {
@@ -231,6 +247,14 @@ func (u *uplink) introduction() replication.Introduction {
 		in.ID, in.Next = s.repl.history.ID, s.repl.offset()+1
 	}
 	return in
+}
+
+// announcedPort is where the primary is told that this replica can be reached.
+func (s *Server) announcedPort() int {
+	if s.config.TLSReplication && s.tls.port != 0 {
+		return s.tls.port
+	}
+	return s.port
 }
 
 // close ends the socket and everything that depends on it.
@@ -246,7 +270,7 @@ func (u *uplink) close() {
 	if u.fd >= 0 {
 		s.unwatchFD(u.fd)
 		closeFD(u.fd)
-		u.fd = -1
+		u.fd, u.tls = -1, nil
 	}
 	u.sync.abandon()
 	if u.c != nil {
@@ -298,7 +322,11 @@ func (u *uplink) readable() {
 		return
 	}
 	s := u.server
-	n, errno := rawRead(u.fd, s.readBuf)
+	buf := s.readBuf
+	if u.tls != nil {
+		buf = s.tls.plaintext
+	}
+	n, errno := u.read(buf)
 	if errno == syscall.EAGAIN {
 		return
 	}
@@ -314,11 +342,24 @@ func (u *uplink) readable() {
 	s.stats.netInput += int64(n)
 	s.repl.stats.input += int64(n)
 	if u.phase == linkTransfer {
-		u.receive(s.readBuf[:n])
+		u.receive(buf[:n])
 		return
 	}
-	u.in = append(u.in, s.readBuf[:n]...)
+	u.in = append(u.in, buf[:n]...)
 	u.shakeHands()
+}
+
+// read is rawRead, decrypted where the link is encrypted. Then p must have room for
+// tlslink.MinRead bytes.
+func (u *uplink) read(p []byte) (int, syscall.Errno) {
+	if u.tls == nil {
+		return rawRead(u.fd, p)
+	}
+	n, errno, err := u.tls.read(p, u.server.tls.ciphertext)
+	if errno == 0 && n == 0 {
+		u.server.log.Verbosef("Encrypted link to the primary has ended: %v", err)
+	}
+	return n, errno
 }
 
 // shakeHands takes the lines that have arrived.
@@ -361,9 +402,16 @@ func (u *uplink) send(p []byte) {
 	u.flush()
 }
 
+func (u *uplink) write(p []byte) (int, syscall.Errno) {
+	if u.tls != nil {
+		return u.tls.write(p)
+	}
+	return rawWrite(u.fd, p)
+}
+
 func (u *uplink) flush() {
 	s := u.server
-	n, errno := rawWrite(u.fd, u.out)
+	n, errno := u.write(u.out)
 	if errno != 0 && errno != syscall.EAGAIN {
 		return // reading tells that the link is gone
 	}
@@ -373,7 +421,7 @@ func (u *uplink) flush() {
 		s.repl.stats.output += int64(n)
 	}
 	var more func()
-	if len(u.out) > 0 {
+	if len(u.out) > 0 || u.tls.pending() > 0 {
 		more = u.flush
 	} else {
 		u.out = nil

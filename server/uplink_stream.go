@@ -73,7 +73,7 @@ func (u *uplink) readStream() {
 		u.compact(want)
 		have = len(u.raw)
 	}
-	n, errno := rawRead(u.fd, u.raw[have:have+want])
+	n, errno := u.read(u.raw[have : have+want])
 	if errno == syscall.EAGAIN {
 		return
 	}

@@ -105,11 +105,8 @@ func (u *User) Permissions() []Permissions {
 	return all
 }
 
-// Describe spells the user in one line; see Rules.
-func (u *User) Describe() string { return strings.Join(u.Rules(), " ") }
-
-// Rules are words from which the user can be made again; a selector is one.
-func (u *User) Rules() []string {
+// Describe spells the user as rules from which it can be made again.
+func (u *User) Describe() string {
 	words := u.Flags()
 	for _, p := range u.Passwords() {
 		words = append(words, "#"+p)
@@ -121,7 +118,7 @@ func (u *User) Rules() []string {
 			words = append(words, "("+strings.Join(s.words(), " ")+")")
 		}
 	}
-	return words
+	return strings.Join(words, " ")
 }
 
 // clone copies the user, so that rules can be tried.

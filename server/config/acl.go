@@ -48,16 +48,26 @@ func userDirective() directive {
 func (c *Config) userLines() []string {
 	lines := make([]string, len(c.Users))
 	for i, u := range c.Users {
-		words := []string{"user", u.Name}
+		words := []string{"user", quoteRule(u.Name)}
 		for _, rule := range u.Rules {
-			if strings.ContainsAny(rule, "\"'\\") {
-				rule = quote(rule)
-			}
-			words = append(words, rule)
+			words = append(words, quoteRule(rule))
 		}
 		lines[i] = strings.Join(words, " ")
 	}
 	return lines
+}
+
+// quoteRule is quote, which would quote the # of passwords and the like.
+func quoteRule(word string) string {
+	for _, ch := range []byte(word) {
+		if ch <= ' ' || ch >= 0x7f || strings.IndexByte("\"'\\", ch) >= 0 {
+			return quote(word)
+		}
+	}
+	if word == "" {
+		return quote(word)
+	}
+	return word
 }
 
 // placed notes where the last user stands.

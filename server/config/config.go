@@ -35,6 +35,7 @@ type Config struct {
 	BindSourceAddr       string
 	Port                 int // 0: do not listen on TCP
 	UnixSocket           string
+	UnixSocketGroup      string
 	UnixSocketPerm       int
 	ProtectedMode        bool
 	TCPBacklog           int

@@ -230,6 +230,7 @@ func TestEveryDefaultIsAValueOfItsDirective(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	f.Add("port 1\nsave 1 1\n")
 	f.Add("bind \"a b\" 'c'\n")
+	f.Add("user a on >x (+get ~a)\nuser \"b \\n\" \"\" ~\\\"\n")
 	f.Add("client-output-buffer-limit normal 1 2 3 replica 1k 2 3\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(strings.ToLower(text), "include") {

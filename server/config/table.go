@@ -45,6 +45,7 @@ func networkDirectives() []directive {
 		text("bind-source-addr", "", func(c *Config) *string { return &c.BindSourceAddr }, 0),
 		integer("port", "", func(c *Config) *int { return &c.Port }, 0, 65535, 0),
 		text("unixsocket", "", func(c *Config) *string { return &c.UnixSocket }, immutable),
+		text("unixsocketgroup", "", func(c *Config) *string { return &c.UnixSocketGroup }, immutable),
 		octal("unixsocketperm", func(c *Config) *int { return &c.UnixSocketPerm }, immutable),
 		boolean("protected-mode", "", func(c *Config) *bool { return &c.ProtectedMode }, 0),
 		integer("tcp-backlog", "", func(c *Config) *int { return &c.TCPBacklog }, 0, maxInt32, immutable),

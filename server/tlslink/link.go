@@ -15,8 +15,9 @@ const (
 	// MinRead is the room that Read needs: what one chunk can mean is the chunk, and
 	// what was kept of a record of at most 16 KiB and its frame whose end it brings.
 	MinRead = rawChunk + 20<<10
-	// maxWrite is how many bytes are encrypted before they have to leave.
-	maxWrite = 64 << 10
+	// MaxWrite is how many bytes are encrypted before they have to leave: a Write of no
+	// more, while nothing is pending, is taken whole.
+	MaxWrite = 64 << 10
 	// keepOut is how much of a buffer a link keeps between writes.
 	keepOut = 17 << 10
 )
@@ -119,7 +120,7 @@ func (l *Link) Write(s Socket, p []byte) (n int, errno syscall.Errno) {
 		if errno = l.Flush(s); errno != 0 {
 			break
 		}
-		k := min(len(p)-n, maxWrite)
+		k := min(len(p)-n, MaxWrite)
 		if _, err := l.conn.Write(p[n : n+k]); err != nil {
 			return n, syscall.EPIPE // it was closed; the socket itself never fails here
 		}
