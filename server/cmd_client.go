@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/server/command"
-	"github.com/lockstep-db/lockstep/server/config"
 )
 
 func (s *Server) clientSpec() *command.Spec {
@@ -75,105 +74,6 @@ func clientHelp() *command.Spec {
 	return help
 }
 
-// clientLine describes a connection as CLIENT LIST does.
-func (s *Server) clientLine(c *conn) string {
-	now := s.clock.unixMs
-	multi := -1
-	if c.has(flagMulti) {
-		multi = len(c.tx.queue)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d",
-		c.id, c.peer, c.local, c.fd, c.name, (now-c.created)/1000, (now-c.lastUsed)/1000, clientFlags(c), c.db,
-		c.subscribed(topicChannel), c.subscribed(topicPattern), c.subscribed(topicShard), multi)
-	multiMem := 0
-	if c.tx != nil {
-		multiMem = c.tx.bytes
-	}
-	room := len(c.out.Buf) - c.sent
-	fmt.Fprintf(&b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=0 omem=%d tot-mem=%d",
-		len(c.in), cap(c.in)-len(c.in), 0, multiMem, cap(c.out.Buf), cap(c.out.Buf), room, max(0, cap(c.out.Buf)-keepOut), c.memory())
-	fmt.Fprintf(&b, " events=%s cmd=%s user=%s redir=%d resp=%d", s.eventLetters(c), lastCommand(c), c.user.Name(), c.redirection(), c.out.Proto)
-	fmt.Fprintf(&b, " lib-name=%s lib-ver=%s", c.libName, c.libVer)
-	return b.String()
-}
-
-// connOverhead is what a connection costs without its buffers, roughly.
-const connOverhead = 700
-
-func (c *conn) memory() int {
-	n := connOverhead + cap(c.in) + cap(c.out.Buf)
-	if c.tx != nil {
-		n += c.tx.bytes
-	}
-	return n
-}
-
-func lastCommand(c *conn) string {
-	if c.lastCmd == nil {
-		return "NULL"
-	}
-	return c.lastCmd.FullName()
-}
-
-func (s *Server) eventLetters(c *conn) string {
-	if c.has(flagReadStopped) {
-		return ""
-	}
-	if s.fds[max(0, c.fd)].events&4 != 0 { // EPOLLOUT
-		return "rw"
-	}
-	return "r"
-}
-
-func clientFlags(c *conn) string {
-	var b []byte
-	for _, f := range []struct {
-		on     bool
-		letter byte
-	}{
-		{c.has(flagMonitor), 'O'}, {c.has(flagReplica) && !c.has(flagMonitor), 'S'}, {c.has(flagPrimary), 'M'},
-		{c.listens(), 'P'},
-		{c.has(flagMulti), 'x'}, {c.blocked != nil || c.has(flagPaused), 'b'},
-		{c.tracking != nil, 't'}, {c.tracking != nil && c.tracking.broken, 'R'}, {c.tracking != nil && c.tracking.broadcast, 'B'},
-		{c.has(flagDirtyCAS), 'd'},
-		{c.has(flagCloseAfterReply), 'c'}, {c.has(flagCloseNow), 'A'}, {c.has(flagUnix), 'U'},
-		{c.has(flagReadonly), 'r'}, {c.has(flagNoEvict), 'e'}, {c.has(flagNoTouch), 'T'},
-	} {
-		if f.on {
-			b = append(b, f.letter)
-		}
-	}
-	if len(b) == 0 {
-		return "N"
-	}
-	return string(b)
-}
-
-// outputClass is the class of client-output-buffer-limit.
-func outputClass(c *conn) int {
-	if c.has(flagReplica) {
-		return config.ClassReplica
-	}
-	if c.listens() {
-		return config.ClassPubSub
-	}
-	return config.ClassNormal
-}
-
-// clientType is what CLIENT LIST and KILL call a type.
-func clientType(c *conn) string {
-	switch {
-	case c.has(flagPrimary):
-		return "master"
-	case c.has(flagReplica):
-		return "replica"
-	case c.listens():
-		return "pubsub"
-	}
-	return "normal"
-}
-
 // parseClientType understands a type's names, the old one included.
 func parseClientType(arg []byte) (string, bool) {
 	for _, t := range []string{"normal", "master", "replica", "pubsub"} {
@@ -187,11 +87,14 @@ func parseClientType(arg []byte) (string, bool) {
 	return "", false
 }
 
-// byID are all connections, oldest first.
+// byID are all connections, oldest first, the link to the primary among them.
 func (s *Server) byID() []*conn {
-	all := make([]*conn, 0, len(s.conns))
+	all := make([]*conn, 0, len(s.conns)+1)
 	for _, c := range s.conns {
 		all = append(all, c)
+	}
+	if u := s.repl.uplink; u != nil && u.connected() {
+		all = append(all, u.c)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].id < all[j].id })
 	return all

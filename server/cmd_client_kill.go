@@ -1,10 +1,12 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/lockstep-db/lockstep/server/acl"
 	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/replication"
 )
 
 // killFilter is what CLIENT KILL selects by; every field that is set must match.
@@ -33,7 +35,7 @@ func (s *Server) cmdClientKill(call *command.Call) {
 		if c == me {
 			suicide = true
 		} else {
-			s.closeConn(c)
+			s.killConn(c)
 		}
 	}
 	call.Out.Int(int64(killed))
@@ -41,6 +43,17 @@ func (s *Server) cmdClientKill(call *command.Call) {
 		s.closeAfterReply(me)
 	}
 }
+
+// killConn ends another one's connection. The link to the primary is made anew.
+func (s *Server) killConn(c *conn) {
+	if c.has(flagPrimary) {
+		s.repl.uplink.lost(replication.LinkLost, errLinkKilled)
+		return
+	}
+	s.closeConn(c)
+}
+
+var errLinkKilled = errors.New("CLIENT KILL was called for the link")
 
 // killByAddress is the old form with one argument.
 func (s *Server) killByAddress(call *command.Call) {
@@ -52,7 +65,7 @@ func (s *Server) killByAddress(call *command.Call) {
 		if c == session(call) {
 			s.closeAfterReply(c)
 		} else {
-			s.closeConn(c)
+			s.killConn(c)
 		}
 		return
 	}

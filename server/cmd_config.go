@@ -108,8 +108,11 @@ func (s *Server) apply(name string, old *config.Config) error {
 		"zset-max-listpack-entries", "zset-max-listpack-value",
 		"stream-node-max-bytes", "stream-node-max-entries", "hll-sparse-max-bytes":
 		s.applyCollectionLimits()
+	case "maxmemory-clients":
+		s.applyClientLimit()
 	case "maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "maxmemory-samples", "maxmemory-eviction-tenacity":
 		s.applyEviction()
+		s.applyClientLimit() // it may be a share of maxmemory
 	case "notify-keyspace-events":
 		s.applyNotify()
 	case "dir":

@@ -74,6 +74,12 @@ type conn struct {
 	tx      *transaction // MULTI's queue and WATCH's keys; nil when unused
 	blocked *blocking    // waits for something (WAIT, pause); nil when not
 
+	netInput, netOutput int64 // bytes, for CLIENT LIST
+	commands            int64
+	reading             int   // bytes of requests that are being executed
+	interests           int   // bytes that subscriptions, watched keys and the like occupy
+	weight              int64 // what it occupied when last weighed; see clientWeights
+
 	subs     *subscriptions // what it listens to; nil: it is not in subscriber mode
 	tracking *tracker       // client-side caching; nil: off
 
@@ -136,6 +142,7 @@ func (c *conn) readable(s *Server) {
 // received counts n bytes of requests.
 func (s *Server) received(c *conn, n int) {
 	s.stats.netInput += int64(n)
+	c.netInput += int64(n)
 	s.stats.reads++
 	s.cmdClock = s.clock.elapsed()
 	c.lastUsed = s.clock.unixMs
@@ -183,7 +190,9 @@ func (s *Server) roomToRead(c *conn) []byte {
 // consume executes the requests in data and keeps the rest. owned says that
 // data is c.in with more bytes behind it, otherwise it is the shared buffer.
 func (s *Server) consume(c *conn, data []byte, owned bool) {
+	c.reading = len(data)
 	used := s.execute(c, data)
+	c.reading = 0
 	if c.has(flagClosed) {
 		return
 	}
@@ -203,6 +212,9 @@ func (s *Server) consume(c *conn, data []byte, owned bool) {
 		c.in = c.in[:copy(c.in[:cap(c.in)], rest)]
 	default:
 		c.in = append(c.in[:0], rest...)
+	}
+	if s.weights.limit > 0 {
+		s.weigh(c)
 	}
 	if c.received() > s.config.ClientQueryBuffer && !c.has(flagPrimary) {
 		s.stats.queryLimitHits++
@@ -316,6 +328,9 @@ func (s *Server) writePending() {
 			continue
 		}
 		c.writable(s)
+		if s.weights.limit > 0 {
+			s.weigh(c)
+		}
 	}
 	s.pendingWrites = s.pendingWrites[:0]
 }
@@ -335,6 +350,7 @@ func (c *conn) writable(s *Server) {
 		if n > 0 && errno == 0 {
 			c.sent += n
 			s.stats.netOutput += int64(n)
+			c.netOutput += int64(n)
 			s.stats.writes++
 		}
 		if c.sent < len(c.out.Buf) {
@@ -411,6 +427,7 @@ func (s *Server) closeConn(c *conn) {
 	s.monitors.remove(c)
 	s.pubsub.leave(c)
 	s.stopTracking(c)
+	s.unweigh(c)
 	delete(s.paused, c)
 	if c.fd >= 0 {
 		if c.tls != nil {
@@ -433,6 +450,7 @@ func (s *Server) closeConn(c *conn) {
 // writable is called when the socket has room; setFeedWritable asks for it.
 func (s *Server) detachForReplication(c *conn) {
 	c.flags |= flagReplica
+	s.unweigh(c)
 	s.endTransaction(c)
 	s.unwatchAll(c)
 }

@@ -20,22 +20,6 @@ func TestGreetingIsThatOfRedis(t *testing.T) {
 	}
 }
 
-func TestClientListHasTheFieldsOfRedisInTheirOrder(t *testing.T) {
-	fields := func(i *servertest.Instance) string {
-		var names []string
-		for _, field := range strings.Fields(i.Client(t).Text("CLIENT", "INFO")) {
-			name, _, _ := strings.Cut(field, "=")
-			names = append(names, name)
-		}
-		return strings.Join(names, " ")
-	}
-	got, want := fields(servertest.Start(t)), fields(servertest.StartRedis(t))
-	// What a later Redis adds stands behind.
-	if !strings.HasPrefix(got, want) {
-		t.Errorf("ours  %s\nRedis %s", got, want)
-	}
-}
-
 func TestPasswords(t *testing.T) {
 	i := servertest.Start(t, "--requirepass", "one")
 	c := i.Client(t)

@@ -106,6 +106,7 @@ func (s *Server) clientCron(c *conn) {
 		return
 	}
 	s.checkOutputLimit(c)
+	s.weigh(c)
 	if idle > 2000 && len(c.out.Buf) == 0 && len(c.in) == 0 {
 		c.out.Buf, c.in = nil, nil // an idle client costs no buffers
 	}

@@ -60,6 +60,7 @@ func (s *Server) request(c *conn, args [][]byte) bool {
 	}
 	call := &s.call1
 	call.Args, call.DBIndex = args, c.db
+	c.commands++
 	s.run(c, call, spec)
 	s.serveReady()
 	return true

@@ -87,12 +87,12 @@ func connectionDocs() map[string]command.Doc {
 func clientDocs() map[string]command.Doc {
 	kind := choice("type", "NORMAL", "MASTER", "REPLICA", "PUBSUB").After("TYPE").Opt()
 	return map[string]command.Doc{
-		"client":         {Since: "2.4.0", Summary: "Commands about connections", Complexity: costVaries},
-		"client|caching": {Since: "6.0.0", Summary: "Says whether keys that the next command reads are tracked", Args: []command.Arg{choice("mode", "YES", "NO")}},
-		"client|getname": {Since: "2.6.9", Summary: "Returns the connection's name"},
+		"client":          {Since: "2.4.0", Summary: "Commands about connections", Complexity: costVaries},
+		"client|caching":  {Since: "6.0.0", Summary: "Says whether keys that the next command reads are tracked", Args: []command.Arg{choice("mode", "YES", "NO")}},
+		"client|getname":  {Since: "2.6.9", Summary: "Returns the connection's name"},
 		"client|getredir": {Since: "6.0.0", Summary: "Returns who is told of keys that become invalid"},
-		"client|id":   {Since: "5.0.0", Summary: "Returns the number of the connection, which no other one ever has"},
-		"client|info": {Since: "6.2.0", Summary: "Describes the connection in one line", Tips: tipNondeterministic},
+		"client|id":       {Since: "5.0.0", Summary: "Returns the number of the connection, which no other one ever has"},
+		"client|info":     {Since: "6.2.0", Summary: "Describes the connection in one line", Tips: tipNondeterministic},
 		"client|kill": {Since: "2.4.0", Summary: "Closes connections that match all of the conditions", Complexity: costClients,
 			History: []command.Change{{Since: "2.8.12", What: "Takes conditions instead of an address"}, {Since: "6.2.0", What: "Knows LADDR"}},
 			Args: []command.Arg{command.OneOf("filter", text("ip:port"), command.OneOf("new-format",
@@ -113,7 +113,7 @@ func clientDocs() map[string]command.Doc {
 			Args: []command.Arg{choice("status", "ON", "OFF"), integer("client-id").After("REDIRECT").Opt(), manyAfter("PREFIX", text("prefix")).Opt(),
 				command.Token("BCAST").Opt(), command.Token("OPTIN").Opt(), command.Token("OPTOUT").Opt(), command.Token("NOLOOP").Opt()}},
 		"client|trackinginfo": {Since: "6.2.0", Summary: "Tells in what way the client tracks keys"},
-		"client|capa": {Since: "8.0.0", Summary: "Says what the client understands", Complexity: "O(N) with the number of capabilities", Args: []command.Arg{text("capability").Many()}},
+		"client|capa":         {Since: "8.0.0", Summary: "Says what the client understands", Complexity: "O(N) with the number of capabilities", Args: []command.Arg{text("capability").Many()}},
 		"client|unblock": {Since: "5.0.0", Summary: "Ends the wait of another connection",
 			Args: []command.Arg{integer("client-id"), choice("timeout_error", "TIMEOUT", "ERROR").Opt()}},
 		"client|unpause": {Since: "6.2.0", Summary: "Lets waiting commands go on", Complexity: "O(N) with the number of waiting connections"},

@@ -55,6 +55,15 @@ func (s *Server) clientMemory() int64 {
 	return n
 }
 
+// replicaMemory is the part of clientMemory that is replicas' connections.
+func (s *Server) replicaMemory() int64 {
+	n := int64(0)
+	for _, f := range s.repl.feeds {
+		n += int64(f.c.memory())
+	}
+	return n
+}
+
 func (s *Server) infoMemory(b *infoBuilder) {
 	s.memory.sampled = 0
 	s.memory.sample(s)
@@ -62,6 +71,7 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	m := &s.memory
 	used, data := s.usedMemory(), int64(store.Used())
 	overhead := used - int64(store.Entries)
+	clients, replicas := s.clientMemory(), s.replicaMemory()
 	b.section("Memory")
 	memoryField(b, "used_memory", used)
 	memoryField(b, "used_memory_rss", m.resident)
@@ -101,8 +111,8 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	b.field("mem_not_counted_for_evict", s.logMemory())
 	b.field("mem_replication_backlog", s.logMemory())
 	b.field("mem_total_replication_buffers", s.logMemory())
-	b.field("mem_clients_slaves", 0)
-	b.field("mem_clients_normal", s.clientMemory())
+	b.field("mem_clients_slaves", replicas)
+	b.field("mem_clients_normal", clients-replicas)
 	b.field("mem_cluster_links", 0)
 	b.field("mem_aof_buffer", 0)
 	b.field("mem_allocator", "lockstep-slab")

@@ -197,6 +197,7 @@ func (w *watchTable) add(s *Server, c *conn, db int, key []byte) {
 	if w.byConn[c] == nil {
 		w.byConn[c] = map[watchedKey]bool{}
 	}
+	c.interested(1, k.key)
 	w.byConn[c][k] = expired(s.keyspace.DB(db), key, s.clock.unixMs)
 	s.hookEnv()
 }
@@ -227,6 +228,7 @@ func (s *Server) unwatchAll(c *conn) {
 		return
 	}
 	for k := range keys {
+		c.interested(-1, k.key)
 		delete(w.byKey[k], c)
 		if len(w.byKey[k]) == 0 {
 			delete(w.byKey, k)

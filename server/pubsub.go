@@ -86,6 +86,7 @@ func (p *pubsub) add(c *conn, kind topicKind, name []byte) bool {
 	sub := &subscription{c: c, topic: t, at: len(t.members), order: p.listener}
 	t.members = append(t.members, sub)
 	mine[t.name] = sub
+	c.interested(1, t.name)
 	return true
 }
 
@@ -112,6 +113,7 @@ func (p *pubsub) drop(c *conn, kind topicKind, name []byte) bool {
 // end takes a subscription out of its topic; a topic ends with its last one.
 func (p *pubsub) end(sub *subscription) {
 	t := sub.topic
+	sub.c.interested(-1, t.name)
 	last := len(t.members) - 1
 	t.members[sub.at] = t.members[last]
 	t.members[sub.at].at = sub.at

@@ -89,6 +89,7 @@ type Server struct {
 	held          heldPushes
 	notes         eventNotes
 	tracking      tracking
+	weights       clientWeights
 	pause         pause
 	paused        map[*conn]struct{}
 
@@ -183,6 +184,7 @@ func (s *Server) initEnv() {
 	s.env.Dumps.Compress = s.config.RDBCompression
 	s.applyCollectionLimits()
 	s.applyNotify()
+	s.applyClientLimit()
 	s.applyEviction()
 }
 
@@ -278,6 +280,9 @@ func (s *Server) endBatch() {
 	s.feedReplicas()
 	if s.tracking.changed {
 		s.broadcastInvalid()
+	}
+	if s.weights.limit > 0 {
+		s.evictClients()
 	}
 	if len(s.pendingWrites) > 0 {
 		s.writePending()

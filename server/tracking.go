@@ -283,6 +283,7 @@ func (s *Server) startTracking(c *conn, o *tracker) {
 		}
 		if !slices.Contains(w.members, c) {
 			w.members = append(w.members, c)
+			c.interested(1, prefix)
 		}
 	}
 	s.hookEnv()
@@ -300,6 +301,7 @@ func (s *Server) stopTracking(c *conn) {
 		w := t.prefixes[prefix]
 		if i := slices.Index(w.members, c); i >= 0 {
 			w.members = slices.Delete(w.members, i, i+1)
+			c.interested(-1, prefix)
 		}
 		if len(w.members) == 0 {
 			delete(t.prefixes, prefix)

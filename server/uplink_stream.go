@@ -47,7 +47,12 @@ func (u *uplink) beginStream(rest []byte) {
 	u.lastError = ""
 	u.hs = nil
 	u.stream = replication.NewStream(s.repl.offset())
-	u.c = &conn{fd: -1, flags: flagPrimary | flagAuthenticated, db: max(0, s.effects.db), peer: u.via.String(),
+	local := "?:0"
+	if name, err := syscall.Getsockname(u.fd); err == nil {
+		local = joinSockaddr(name)
+	}
+	s.nextClientID++
+	u.c = &conn{fd: -1, id: s.nextClientID, flags: flagPrimary | flagAuthenticated, db: max(0, s.effects.db), peer: u.via.String(), local: local,
 		created: s.clock.unixMs, lastUsed: s.clock.unixMs, out: resp.Writer{Proto: 2}}
 	u.to.takeOver = false
 	s.repl.stale = false
@@ -84,6 +89,7 @@ func (u *uplink) readStream() {
 	u.raw = u.raw[:have+n]
 	u.heardAt = s.clock.mono
 	u.c.lastUsed = s.clock.unixMs
+	u.c.netInput += int64(n)
 	u.stream.Receive(n)
 	s.stats.netInput += int64(n)
 	s.repl.stats.input += int64(n)
