@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -322,5 +323,37 @@ func TestAReplicaOfAListThatIsWaitedForGetsWhatThePrimaryHas(t *testing.T) {
 		if ours, theirs := fmt.Sprint(c.Do("LRANGE", key, "0", "-1")), fmt.Sprint(r.Do("LRANGE", key, "0", "-1")); ours != theirs {
 			t.Errorf("%s is %s on the primary and %s on the replica", key, ours, theirs)
 		}
+	}
+}
+
+// What those who waited have done follows what woke them, outside of its
+// transaction, in words that a replica executes without waiting.
+func TestTheStreamTellsWhoWasServedAfterWhatWokeThem(t *testing.T) {
+	for name, start := range map[string]func(testing.TB, ...string) *servertest.Instance{"ours": servertest.Start, "redis-server": servertest.StartRedis} {
+		t.Run(name, func(t *testing.T) {
+			i := start(t, "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "3600")
+			c := i.Client(t)
+			stream := dialReplica(t, i)
+			stream.online()
+			for n, args := range [][]string{{"BLMOVE", "first", "second", "LEFT", "RIGHT", "0"}, {"BRPOPLPUSH", "second", "third", "0"},
+				{"BLPOP", "third", "0"}, {"BLMPOP", "0", "1", "first", "RIGHT", "COUNT", "7"}} {
+				i.Client(t).Send(args...)
+				awaitBlocked(t, c, n+1)
+			}
+			c.Must("OK", "MULTI")
+			c.Must("QUEUED", "RPUSH", "first", "x")
+			c.Must("QUEUED", "RPUSH", "first", "y", "z")
+			c.Must("[1 3]", "EXEC")
+			c.Must("OK", "SET", "last", "1")
+			var got []string
+			for len(got) == 0 || got[len(got)-1] != "SET last 1" {
+				got = append(got, stream.command())
+			}
+			want := []string{"SELECT 0", "MULTI", "RPUSH first x", "RPUSH first y z", "EXEC", "LMOVE first second LEFT RIGHT",
+				"RPOP first 2", "RPOPLPUSH second third", "LPOP third", "SET last 1"}
+			if !slices.EqualFunc(got, want, strings.EqualFold) {
+				t.Errorf("the stream has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		})
 	}
 }
