@@ -103,6 +103,7 @@ func (c *comparison) payloads() [][]byte {
 
 func (c *comparison) step(args [][]byte) {
 	c.history = append(c.history, spellArgs(args))
+	c.createConsumers(args)
 	if name := upper(string(args[0])); (name == "BITCOUNT" || name == "BITPOS") && len(args) > 1 {
 		// Redis 7.0 looks the key up, and finds it expired, before it finds the
 		// arguments wrong.
@@ -373,7 +374,9 @@ func withoutMissingDeletes(theirs, ours []string) []string {
 type generator struct {
 	rand     *rand.Rand
 	times    int64 // given out so far
+	entries  int   // of streams: the highest time in their IDs
 	payloads [][]byte
+	only     string // the name of a group of commands; empty: all
 }
 
 func newGenerator(seed uint64) *generator {

@@ -17,6 +17,7 @@ var commandGroups = []commandGroup{
 	{"strings and keys", 10, templates, nil},
 	{"lists", 0, listTemplates, listWord},
 	{"HyperLogLogs", 2, hyperLogLogTemplates, hyperLogLogWord},
+	{"streams", 5, streamTemplates, streamWord},
 }
 
 // mayWait says whether a command may wait for a key. Its timeout must stay as it
@@ -34,11 +35,15 @@ func mayWait(name []byte) bool {
 // template draws a command to be filled in.
 func (g *generator) template() string {
 	total := 0
+	var groups []commandGroup
 	for _, group := range commandGroups {
-		total += group.weight
+		if g.only == "" || group.name == g.only {
+			groups = append(groups, group)
+			total += group.weight
+		}
 	}
 	n := g.rand.IntN(total)
-	for _, group := range commandGroups {
+	for _, group := range groups {
 		if n -= group.weight; n < 0 {
 			return group.templates[g.rand.IntN(len(group.templates))]
 		}

@@ -20,6 +20,8 @@ type Loader struct {
 	db   *store.DB // of the value under way; nil: none is
 	key  []byte    // of the value under way
 	list *store.ListLoader
+
+	stream streamLoader // of a stream under way
 }
 
 // Load gives key the value v with an expiry time in Unix milliseconds (0: none). The

@@ -16,6 +16,7 @@ const partBytes = 256 << 10
 type unread struct {
 	wireType    byte
 	count, left int64 // elements, pairs or nodes
+	stream      streamUnread
 }
 
 // entry reads a key and its value, or the first part of it.
@@ -46,7 +47,7 @@ func (r *Reader) body(wireType byte, key []byte, at int64) (Value, error) {
 	case wireModule, wireModulePreGA:
 		return Value{}, r.refuseModule("a value of module type %s", key, at)
 	case wireStream1, wireStream2, wireStream3:
-		return r.stream(wireType, at)
+		return r.stream(wireType)
 	case wireHashZipmap, wireListZiplist, wireIntset, wireZSetZiplist, wireHashZiplist, wireHashPacked, wireZSetPacked, wireSetPacked:
 		return r.packed(wireType)
 	}
@@ -61,6 +62,9 @@ func (r *Reader) body(wireType byte, key []byte, at int64) (Value, error) {
 // part reads on in the value under way until it ends or the part is full.
 func (r *Reader) part() (Value, error) {
 	u := &r.unread
+	if wireTypes[u.wireType].is == TypeStream {
+		return r.streamPart()
+	}
 	v := Value{Type: wireTypes[u.wireType].is, Form: FormElements, Count: u.count}
 	if u.wireType == wireQuicklist || u.wireType == wireQuicklist2 {
 		v.Form = FormNodes

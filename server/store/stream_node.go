@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/lockstep-db/lockstep/server/store/listpack"
@@ -292,110 +291,4 @@ func (w *nodeWriter) entry(pairs [][]byte, delta StreamID, same bool) {
 		w.bytes(pairs[i+1])
 	}
 	w.int(int64(entryElements(fields, same)))
-}
-
-// A StreamNodeError says what is wrong with bytes that should be a node.
-type StreamNodeError struct {
-	At   int // position of the element that is wrong
-	What string
-}
-
-func (e *StreamNodeError) Error() string {
-	return fmt.Sprintf("stream node: byte %d: %s", e.At, e.What)
-}
-
-// ValidStreamNode checks a node from outside: that it is a sound listpack, and
-// that its frame is whole. What else may be wrong with it (numbers of entries, or
-// IDs out of order) does no harm but to whoever reads the stream. The error is a
-// *StreamNodeError or a *listpack.InvalidError.
-func ValidStreamNode(node []byte) error {
-	if err := listpack.Valid(node, true); err != nil {
-		return err
-	}
-	v := nodeCheck{lp: node, at: listpack.First(node)}
-	entries, deleted := v.int(), v.int()
-	fields := v.int()
-	v.skip(fields)
-	if v.err == nil && v.int() != 0 {
-		v.fail("the master entry has no end")
-	}
-	for left := entries + deleted; left > 0 && v.err == nil; left-- {
-		v.entry(fields)
-	}
-	if v.err == nil && (entries < 0 || deleted < 0 || v.at != 0) {
-		v.fail("the number of entries is not what the node says")
-	}
-	if v.err != nil {
-		return v.err
-	}
-	return nil
-}
-
-// A nodeCheck walks over a node of which only the listpack is known to be sound.
-type nodeCheck struct {
-	lp  []byte
-	at  int // 0: the end
-	err *StreamNodeError
-}
-
-func (v *nodeCheck) fail(what string) {
-	if v.err == nil {
-		v.err = &StreamNodeError{v.at, what}
-	}
-}
-
-func (v *nodeCheck) next() {
-	if v.err != nil {
-		return
-	}
-	if v.at == 0 {
-		v.at = len(v.lp) - 1
-		v.fail("the node ends within an entry")
-		return
-	}
-	v.at = listpack.Next(v.lp, v.at)
-}
-
-// skip passes over so many elements.
-func (v *nodeCheck) skip(n int64) {
-	if n < 0 || n > int64(len(v.lp)) {
-		v.fail("a number of fields that the node has no room for")
-	}
-	for ; n > 0 && v.err == nil; n-- {
-		v.next()
-	}
-}
-
-func (v *nodeCheck) int() int64 {
-	n := int64(0)
-	if v.err == nil && v.at != 0 {
-		var ok bool
-		if n, ok = listpack.Int(v.lp, v.at); !ok {
-			v.fail("text where a number belongs")
-		}
-	}
-	v.next()
-	return n
-}
-
-// entry passes over an entry of a node whose master entry has so many fields.
-func (v *nodeCheck) entry(fields int64) {
-	flags := v.int()
-	v.int()
-	v.int()
-	elements := int64(entryHead)
-	if flags&entrySameFields != 0 {
-		elements += fields
-		v.skip(fields)
-	} else {
-		own := v.int()
-		v.skip(own)
-		v.skip(own)
-		elements += 1 + 2*own
-	}
-	at := v.at
-	if size := v.int(); v.err == nil && size != elements {
-		v.at = at
-		v.fail("an entry that states another size than it has")
-	}
 }
