@@ -36,9 +36,8 @@ LREM ~l [0|0|1|2|-1|-2|n] ~e
 LINSERT ~l [BEFORE|AFTER|before|zz] ~e [~e|~e|~big]
 LPOS ~l ~e [|RANK ~i|rank n|RANK 0] [|COUNT 0|COUNT s|COUNT n] [|MAXLEN s|MAXLEN 3|MAXLEN n] [||||zz|RANK 1]
 RPOPLPUSH ~l ~l
-RPOPLPUSH ~l k
 LMOVE ~l ~l ~end ~end
-LMOVE ~l [~l|k] ~end [~end|zz]
+LMOVE ~l ~l ~end [~end|zz]
 LMPOP [1|2|3|0|n] ~l ~l ~end [|COUNT 2|COUNT s|COUNT 1 COUNT 1|zz|COUNT]
 LMPOP 2 ~l ~l ~end COUNT 3
 LMPOP 1 ~l [zz|~end]
@@ -51,7 +50,8 @@ BLMOVE ~l ~l ~end ~end 0.001
 BLMOVE ~l ~l ~end [zz|~end] -1
 BRPOPLPUSH ~l ~l 0.001
 LLEN k
-LPUSH k ~e
+OBJECT ENCODING ~l
+DUMP ~l
 SET ~l v
 DEL ~l
 EXPIRE ~l t

@@ -15,7 +15,7 @@ type commandGroup struct {
 // commandGroups are all of them. Each type of value has a file of its own.
 var commandGroups = []commandGroup{
 	{"strings and keys", 10, templates, nil},
-	{"lists", 0, listTemplates, listWord},
+	{"lists", 6, listTemplates, listWord},
 	{"HyperLogLogs", 2, hyperLogLogTemplates, hyperLogLogWord},
 	{"streams", 5, streamTemplates, streamWord},
 }
