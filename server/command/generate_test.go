@@ -18,6 +18,8 @@ var commandGroups = []commandGroup{
 	{"lists", 6, listTemplates, listWord},
 	{"HyperLogLogs", 2, hyperLogLogTemplates, hyperLogLogWord},
 	{"streams", 5, streamTemplates, streamWord},
+	{"hashes", 4, hashTemplates, hashWord},
+	{"sets", 5, setTemplates, setWord},
 }
 
 // mayWait says whether a command may wait for a key. Its timeout must stay as it
@@ -30,6 +32,13 @@ func mayWait(name []byte) bool {
 		}
 	}
 	return false
+}
+
+// drawsAtRandom says whether a command draws elements. Its count must stay as it
+// was made: another one would remove different members on the two servers, or
+// return the same ones without end.
+func drawsAtRandom(name []byte) bool {
+	return equalFold(name, "SPOP") || equalFold(name, "SRANDMEMBER") || equalFold(name, "HRANDFIELD")
 }
 
 // template draws a command to be filled in.
