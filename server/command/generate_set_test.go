@@ -4,7 +4,7 @@ import "strconv"
 
 // ~S is a key that mostly holds a set, ~e one of a few members, ~i a small
 // integer, ~E so many members that the set becomes a large one, ~I the same with
-// integers. What is drawn at random is drawn from a set of one, or all is.
+// integers, ~m a key that holds one thing or another. What is drawn at random is drawn from a set of one, or all is.
 var setTemplates = lines(`
 SADD ~S ~e
 SADD ~S ~e ~e ~i
@@ -13,17 +13,20 @@ SADD ~S ~i
 SADD ~S v
 SADD ~S ~E
 SADD ~S ~I
-SADD k ~e
+SADD ~m ~e
+SET ~m v
+HSET ~m ~e v
+DEL ~m
 SREM ~S ~e
 SREM ~S ~i ~e
 SREM ~S ~E
 SREM ~S ~I
-SREM k v
+SREM [~m|k] ~e
 SMOVE ~S ~S ~e
 SMOVE ~S ~S ~i
-SMOVE ~S k v
-SMOVE k ~S v
-SISMEMBER ~S ~e
+SMOVE ~S ~m ~e
+SMOVE [~m|k] ~S ~e
+SISMEMBER [~S|~m] ~e
 SISMEMBER ~S ~i
 SMISMEMBER ~S ~e ~i v
 SMISMEMBER k v
@@ -36,7 +39,7 @@ SPOP ~S 1000000 zz
 SPOP nosuch
 SPOP k 1000000
 SRANDMEMBER ~S
-SRANDMEMBER ~S [s|n] [||||zz]
+SRANDMEMBER ~S [s|0|100|-300|x|-9223372036854775808|9223372036854775807] [||||zz]
 SINTER (~S)*
 SINTER ~S k
 SINTERCARD [1 ~S|2 ~S ~S|3 ~S ~S ~S|2 ~S|0 ~S|n ~S] [||LIMIT s|LIMIT n|zz|LIMIT]
@@ -45,7 +48,7 @@ SINTERSTORE ~S k
 SUNION (~S)*
 SUNION ~S k
 SUNIONSTORE ~S (~S)*
-SUNIONSTORE k ~S
+SUNIONSTORE ~m ~S
 SDIFF (~S)*
 SDIFF ~S k
 SDIFFSTORE ~S (~S)*
@@ -71,6 +74,8 @@ func setWord(g *generator, w string) (args [][]byte, ok bool) {
 	switch w {
 	case "~S":
 		return one("set" + strconv.Itoa(g.rand.IntN(8))), true
+	case "~m":
+		return one("mixed" + strconv.Itoa(g.rand.IntN(2))), true
 	case "~e":
 		if g.rand.IntN(10) == 0 {
 			return [][]byte{g.value()}, true
