@@ -7,31 +7,30 @@ import (
 	"github.com/lockstep-db/lockstep/server/store/listpack"
 )
 
-// A SortedSet is the value of a sorted set for reading. It is valid until the next
+// SortedSetView is a sorted set as it is read. It is valid until the next
 // mutation of the Keyspace; the members that it gives are not to be modified,
 // and are valid until it gives the next one.
 //
 // Members are in the order of their scores, and of their bytes where scores are
 // equal. A rank is a position in that order, from 0.
-type SortedSet struct {
+type SortedSetView struct {
 	packed []byte     // a listpack, or nil
 	large  *sortedSet // otherwise
 	arena  *arena
 }
 
-// SortedSet is the value, which must be a sorted set.
-func (e Entry) SortedSet() SortedSet {
-	s := SortedSet{arena: e.arena}
-	if b := e.block(); isObject(b[atKind]) {
-		s.large = e.arena.objectOf(b).(*sortedSet)
-	} else {
-		s.packed = valueOf(b)
+// SortedSet is the value of an entry of TypeSortedSet.
+func (e Entry) SortedSet() SortedSetView { return sortedSetOf(e.arena, e.block()) }
+
+func sortedSetOf(a *arena, b []byte) SortedSetView {
+	if isObject(b[atKind]) {
+		return SortedSetView{large: a.objectOf(b).(*sortedSet), arena: a}
 	}
-	return s
+	return SortedSetView{packed: valueOf(b), arena: a}
 }
 
 // Len is the number of members.
-func (s SortedSet) Len() int {
+func (s SortedSetView) Len() int {
 	if s.large != nil {
 		return s.large.ranking.count
 	}
@@ -39,7 +38,7 @@ func (s SortedSet) Len() int {
 }
 
 // Score is the score of a member; ok is false if it is not there.
-func (s SortedSet) Score(member []byte) (score float64, ok bool) {
+func (s SortedSetView) Score(member []byte) (score float64, ok bool) {
 	if s.large != nil {
 		return s.large.score(member)
 	}
@@ -51,7 +50,7 @@ func (s SortedSet) Score(member []byte) (score float64, ok bool) {
 }
 
 // Rank is the rank and the score of a member; ok is false if it is not there.
-func (s SortedSet) Rank(member []byte) (rank int, score float64, ok bool) {
+func (s SortedSetView) Rank(member []byte) (rank int, score float64, ok bool) {
 	if s.large != nil {
 		if score, ok = s.large.score(member); ok {
 			var at spot
@@ -70,14 +69,14 @@ func (s SortedSet) Rank(member []byte) (rank int, score float64, ok bool) {
 
 // Each visits all members in order until visit returns false. visit must not
 // mutate the Keyspace.
-func (s SortedSet) Each(visit func(member []byte, score float64) bool) {
+func (s SortedSetView) Each(visit func(member []byte, score float64) bool) {
 	s.Walk(0, s.Len(), false, visit)
 }
 
 // Walk visits n members from a rank on, upwards, or downwards if down is set,
 // until visit returns false. The ranks must exist. visit must not mutate the
 // Keyspace.
-func (s SortedSet) Walk(rank, n int, down bool, visit func(member []byte, score float64) bool) {
+func (s SortedSetView) Walk(rank, n int, down bool, visit func(member []byte, score float64) bool) {
 	switch {
 	case n <= 0:
 	case s.large != nil:
@@ -92,7 +91,7 @@ func (s SortedSet) Walk(rank, n int, down bool, visit func(member []byte, score 
 // Scan visits a few members in no particular order, with the guarantees of
 // DB.Scan, and returns the next cursor. A packed sorted set is visited at once,
 // in order.
-func (s SortedSet) Scan(cursor uint64, visit func(member []byte, score float64)) (next uint64) {
+func (s SortedSetView) Scan(cursor uint64, visit func(member []byte, score float64)) (next uint64) {
 	if s.large != nil {
 		return s.large.members.scan(cursor, func(h handle) {
 			visit(s.large.members.name(h), scoreOf(s.large.members.value(h)))
@@ -120,7 +119,7 @@ func (b ScoreBound) below(score float64) bool { return score > b.Score || b.Open
 
 // ScoreRange is the members with scores between two bounds: n of them from the
 // rank first on.
-func (s SortedSet) ScoreRange(min, max ScoreBound) (first, n int) {
+func (s SortedSetView) ScoreRange(min, max ScoreBound) (first, n int) {
 	if s.large == nil {
 		return packedRange(s.packed, min, max)
 	}
@@ -161,7 +160,7 @@ func (b LexBound) below(member []byte) bool {
 // rank first on. It is meant for sorted sets whose scores are all the same. With
 // others the result has no meaning; in a packed one it depends on down, which
 // says from which end the caller is going to walk.
-func (s SortedSet) LexRange(min, max LexBound, down bool) (first, n int) {
+func (s SortedSetView) LexRange(min, max LexBound, down bool) (first, n int) {
 	if s.large == nil {
 		return packedLexRange(s.packed, min, max, down)
 	}
@@ -174,7 +173,7 @@ func (s SortedSet) LexRange(min, max LexBound, down bool) (first, n int) {
 	return first, end - first
 }
 
-// An AddMode says under which conditions, and how, SortedSetAdd sets a score. The
+// An AddMode says under which conditions, and how, SortedSetEdit.Add sets a score. The
 // zero value sets it always.
 type AddMode uint8
 
@@ -187,7 +186,7 @@ const (
 	AddIncrement                     // the score is added to the one that the member has
 )
 
-// An AddOutcome is what SortedSetAdd has done.
+// An AddOutcome is what SortedSetEdit.Add has done.
 type AddOutcome uint8
 
 // The outcomes.

@@ -87,7 +87,7 @@ func (z *sortedSet) append(member []byte, score float64) {
 	z.ranking.append(item{score, h})
 }
 
-// add is DB.SortedSetAdd.
+// add is SortedSetEdit.Add.
 func (z *sortedSet) add(member []byte, score float64, mode AddMode) (now float64, out AddOutcome) {
 	h := z.members.find(member)
 	if h == 0 {

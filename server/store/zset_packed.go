@@ -20,7 +20,7 @@ func packedScore(lp []byte, at int) float64 {
 	var scratch [maxIntLen]byte
 	score, err := strconv.ParseFloat(string(listpack.Get(lp, at, scratch[:])), 64)
 	if err != nil && !math.IsInf(score, 0) {
-		return 0 // can not be: SetPackedSortedSet has looked at what comes from outside
+		return 0 // can not be: SetSortedSetPacked has looked at what comes from outside
 	}
 	return score
 }
@@ -106,7 +106,7 @@ func packedPlace(lp, member []byte, score float64) int {
 	return len(lp) - 1
 }
 
-// packedRange is SortedSet.ScoreRange.
+// packedRange is SortedSetView.ScoreRange.
 func packedRange(lp []byte, min, max ScoreBound) (first, n int) {
 	for p := packedFirst(lp); p.member != 0; p = packedNext(lp, p) {
 		switch score := packedScore(lp, p.score); {
@@ -121,7 +121,7 @@ func packedRange(lp []byte, min, max ScoreBound) (first, n int) {
 	return first, n
 }
 
-// packedLexRange is SortedSet.LexRange. It looks at one member after the other,
+// packedLexRange is SortedSetView.LexRange. It looks at one member after the other,
 // so that what it gives for members of different scores is what Redis gives.
 func packedLexRange(lp []byte, min, max LexBound, down bool) (first, n int) {
 	var scratch [maxIntLen]byte
@@ -150,7 +150,7 @@ func packedLexRange(lp []byte, min, max LexBound, down bool) (first, n int) {
 	return first, n
 }
 
-// packedWalk is SortedSet.Walk.
+// packedWalk is SortedSetView.Walk.
 func packedWalk(lp []byte, spell []byte, rank, n int, down bool, visit func(member []byte, score float64) bool) {
 	for p := packedSeek(lp, rank); n > 0; n-- {
 		if !visit(listpack.Get(lp, p.member, spell), packedScore(lp, p.score)) || n == 1 {
@@ -162,34 +162,4 @@ func packedWalk(lp []byte, spell []byte, rank, n int, down bool, visit func(memb
 			p = packedNext(lp, p)
 		}
 	}
-}
-
-// packedAdd is DB.SortedSetAdd for a packed sorted set that is to stay one.
-func (s *space) packedAdd(pl place, h handle, member []byte, score float64, old packedPair) {
-	lp := valueOf(s.ks.arena.block(h))
-	if old.member != 0 {
-		h = s.packedCut(pl, h, old.member, 1)
-		lp = valueOf(s.ks.arena.block(h))
-	}
-	var scratch [32]byte
-	name, number := listpack.Encode(member), packScore(score, scratch[:])
-	at, count := packedPlace(lp, member, score), listpack.Len(lp)
-	size := name.Size() + number.Size()
-	_, lp = s.splice(pl, h, at, 0, size)
-	name.Put(lp[at : at+name.Size()])
-	number.Put(lp[at+name.Size() : at+size])
-	listpack.SetHeader(lp, len(lp), count+2)
-}
-
-// packedCut takes n pairs out, from the one at a position on, and returns the
-// entry's block.
-func (s *space) packedCut(pl place, h handle, at, n int) handle {
-	lp := valueOf(s.ks.arena.block(h))
-	count, size := listpack.Len(lp), 0
-	for range 2 * n {
-		size += listpack.EntrySize(lp, at+size)
-	}
-	h, lp = s.splice(pl, h, at, size, 0)
-	listpack.SetHeader(lp, len(lp), count-2*n)
-	return h
 }

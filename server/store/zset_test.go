@@ -22,6 +22,11 @@ type ranked struct {
 	score  float64
 }
 
+func editing(db *DB, key string) *SortedSetEdit {
+	w := db.EditSortedSet([]byte(key))
+	return &w
+}
+
 func (m sortedModel) list() []ranked {
 	var all []ranked
 	for member, score := range m {
@@ -78,7 +83,7 @@ func checkSortedSet(t *testing.T, e Entry, want sortedModel, rng *rand.Rand) {
 	}
 }
 
-func checkRanges(t *testing.T, s SortedSet, list []ranked, from, to ranked, openMin, openMax bool) {
+func checkRanges(t *testing.T, s SortedSetView, list []ranked, from, to ranked, openMin, openMax bool) {
 	t.Helper()
 	min, max := ScoreBound{from.score, openMin}, ScoreBound{to.score, openMax}
 	first, n := 0, 0
@@ -243,12 +248,12 @@ func (m *sortedMachine) step(grow bool) {
 		for _, r := range want.list()[rank : rank+n] {
 			delete(want, r.member)
 		}
-		db.SortedSetRemoveRange([]byte(key), rank, n)
+		editing(db, key).RemoveRange(rank, n)
 	case op < 30 || op < 70 && !grow:
 		member := m.member()
 		_, had := want[string(member)]
 		delete(want, string(member))
-		if got := db.SortedSetRemove([]byte(key), member); got != had {
+		if got := editing(db, key).Remove(member); got != had {
 			m.t.Fatalf("removing %.40q says %v", member, got)
 		}
 	default:
@@ -267,7 +272,7 @@ func (m *sortedMachine) add(key string, want sortedModel) {
 		mode = []AddMode{AddMissing, AddExisting, AddGreater, AddLess, AddIncrement, AddGreater | AddExisting}[m.rng.IntN(6)]
 	}
 	old, had := want[string(member)]
-	now, out := m.k.DB(0).SortedSetAdd([]byte(key), member, score, mode, 1)
+	now, out := editing(m.k.DB(0), key).Add(member, score, mode)
 	expect := AddedNew
 	switch {
 	case !had && mode&AddExisting != 0, had && mode == AddMissing:
@@ -315,7 +320,7 @@ func TestSortedSetsBehaveLikeSortedSlicesUnderRandomOperations(t *testing.T) {
 			}
 		}
 		for key, want := range m.want {
-			m.k.DB(0).SortedSetRemoveRange([]byte(key), 0, len(want))
+			editing(m.k.DB(0), key).RemoveRange(0, len(want))
 		}
 		checkReleased(t, m.k)
 	}
@@ -365,21 +370,25 @@ func TestSortedSetsUnpackWhenRedisUnpacksThem(t *testing.T) {
 		{"one more", func(db *DB) { addMembers(db, 129) }, EncodingSkiplist},
 		{"one more that is there already", func(db *DB) { addMembers(db, 128); addMembers(db, 128) }, EncodingListpack},
 		{"a member as long as is allowed", func(db *DB) {
-			db.SortedSetAdd([]byte("k"), make([]byte, limit), 1, 0, 1)
+			editing(db, "k").Add(make([]byte, limit), 1, 0)
 		}, EncodingListpack},
-		{"a longer one", func(db *DB) { db.SortedSetAdd([]byte("k"), make([]byte, limit+1), 1, 0, 1) }, EncodingSkiplist},
+		{"a longer one", func(db *DB) { editing(db, "k").Add(make([]byte, limit+1), 1, 0) }, EncodingSkiplist},
 		{"a longer one behind others", func(db *DB) {
 			addMembers(db, 3)
-			db.SortedSetAdd([]byte("k"), make([]byte, limit+1), 1, 0, 1)
+			editing(db, "k").Add(make([]byte, limit+1), 1, 0)
 		}, EncodingSkiplist},
-		{"many announced at once", func(db *DB) { db.SortedSetAdd([]byte("k"), []byte("m"), 1, 0, 129) }, EncodingSkiplist},
+		{"many announced at once", func(db *DB) {
+			w := editing(db, "k")
+			w.Expect(129, 1)
+			w.Add([]byte("m"), 1, 0)
+		}, EncodingSkiplist},
 		{"many announced to one that exists", func(db *DB) {
 			addMembers(db, 1)
-			db.SortedSetAdd([]byte("k"), []byte("m"), 1, 0, 129)
+			editing(db, "k").Expect(129, 1)
 		}, EncodingSkiplist},
 		{"members taken out of a large one", func(db *DB) {
 			addMembers(db, 129)
-			db.SortedSetRemoveRange([]byte("k"), 0, 100)
+			editing(db, "k").RemoveRange(0, 100)
 		}, EncodingSkiplist},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -396,7 +405,7 @@ func TestSortedSetsUnpackWhenRedisUnpacksThem(t *testing.T) {
 
 func addMembers(db *DB, n int) {
 	for i := range n {
-		db.SortedSetAdd([]byte("k"), fmt.Appendf(nil, "member:%d", i), float64(i), 0, 1)
+		editing(db, "k").Add(fmt.Appendf(nil, "member:%d", i), float64(i), 0)
 	}
 }
 
@@ -445,7 +454,7 @@ func TestForeignListpacksAreLoadedIfTheyAreSortedSets(t *testing.T) {
 			k := New(Options{Databases: 1})
 			defer k.Close()
 			k.DB(0).SetString([]byte("k"), []byte("old"), 0)
-			err := k.DB(0).LoadSortedSet([]byte("k"), test.lp, 5)
+			_, err := k.DB(0).SetSortedSetPacked([]byte("k"), test.lp, 5)
 			e, _ := k.DB(0).Find([]byte("k"))
 			if test.enc == 0 {
 				if err == nil || e.Type() != TypeString {
@@ -477,7 +486,7 @@ func TestScanMeetsEveryMemberThatStays(t *testing.T) {
 			break
 		}
 		if round < 2000 { // grows or shrinks under the iteration
-			db.SortedSetRemove([]byte("k"), fmt.Appendf(nil, "member:%d", 2999-round))
+			editing(db, "k").Remove(fmt.Appendf(nil, "member:%d", 2999-round))
 		}
 	}
 	for i := range 1000 {
@@ -512,13 +521,13 @@ func TestBranchesSplitAndJoinAsMembersComeAndGo(t *testing.T) {
 			}
 			for i := range members {
 				want[string(name(i))] = test.score(rng, i)
-				db.SortedSetAdd([]byte("k"), name(i), want[string(name(i))], 0, 1)
+				editing(db, "k").Add(name(i), want[string(name(i))], 0)
 			}
 			check()
 			db.Copy([]byte("k"), db, []byte("copy"))
 			for n, i := range rng.Perm(members) {
 				delete(want, string(name(i)))
-				db.SortedSetRemove([]byte("k"), name(i))
+				editing(db, "k").Remove(name(i))
 				if n%1000 == 0 {
 					k.Step(20000)
 				}
@@ -526,7 +535,7 @@ func TestBranchesSplitAndJoinAsMembersComeAndGo(t *testing.T) {
 					check()
 				}
 			}
-			db.SortedSetRemoveRange([]byte("copy"), 10, members-20)
+			editing(db, "copy").RemoveRange(10, members-20)
 			e, _ := db.Find([]byte("copy"))
 			if checkRanking(t, &e.SortedSet().large.ranking); e.SortedSet().Len() != 20 {
 				t.Fatalf("%d members left of the copy", e.SortedSet().Len())

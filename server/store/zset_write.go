@@ -8,180 +8,173 @@ import (
 	"github.com/lockstep-db/lockstep/server/store/listpack"
 )
 
-const (
-	kindPackedSorted = byte(TypeSortedSet)<<4 | byte(EncodingListpack)
-	kindLargeSorted  = byte(TypeSortedSet)<<4 | byte(EncodingSkiplist)
-)
+// SortedSetEdit changes the sorted set at one key, which is created with its first
+// member and removed with its last one. While it is in use nothing else may change
+// the Keyspace.
+type SortedSetEdit struct {
+	edit
+	begin bool // a new one is large from the start
+}
 
-// SortedSetAdd gives member of the sorted set at key a score, which must be a
-// number, under the conditions of mode. It returns the score that the member has
-// then. A missing key is created, a value of another type is a caller's bug.
-//
-// of is how many members are being added by as many calls, 1 if it is just this
-// one: when there will be too many for a packed sorted set, the first call unpacks
-// it, or makes a new one large from the start.
-func (db *DB) SortedSetAdd(key, member []byte, score float64, mode AddMode, of int) (now float64, out AddOutcome) {
-	s := db.space
-	p, h, b := s.edit(key)
-	if h == 0 {
-		if mode&AddExisting != 0 {
-			return 0, AddRefused
-		}
-		db.newSortedSet(key, member, score, of)
-		return score, AddedNew
+// EditSortedSet begins to change the sorted set at key, which holds a sorted set or
+// nothing.
+func (db *DB) EditSortedSet(key []byte) SortedSetEdit { return SortedSetEdit{edit: db.edit(key)} }
+
+// SortedSet is the sorted set as it is now. There is one.
+func (w *SortedSetEdit) SortedSet() SortedSetView { return sortedSetOf(w.arena(), w.block()) }
+
+// Expect says that n members are going to be added, the first one of so many
+// bytes. Like Redis it takes all of them for new ones: too many for a packed sorted
+// set make it a large one.
+func (w *SortedSetEdit) Expect(n, bytes int) {
+	l := w.limits()
+	switch {
+	case w.h == 0:
+		w.begin = n > l.SortedSetEntries || bytes > l.SortedSetValue
+	case n > l.SortedSetEntries:
+		w.enlarge()
 	}
-	if b[atKind] == kindPackedSorted {
-		if of <= s.ks.Limits.SortedSetEntries {
-			if now, out, ok := s.addPacked(p, h, member, score, mode); ok {
-				return now, out
+}
+
+// Add gives a member a score, which must be a number, under the conditions of
+// mode. It returns the score that the member has then.
+func (w *SortedSetEdit) Add(member []byte, score float64, mode AddMode) (now float64, out AddOutcome) {
+	if w.isLarge() {
+		return w.large().add(member, score, mode)
+	}
+	old := packedPair{}
+	if w.h != 0 {
+		if old = packedFind(w.packed(), member); old.member != 0 {
+			now, out = mode.decide(packedScore(w.packed(), old.score), score)
+			if out == AddedScore {
+				w.cut(old.member, 1)
+				w.place(member, now)
 			}
+			return now, out
 		}
-		return db.unpackSortedSet(key, valueOf(b)).add(member, score, mode)
 	}
-	return s.ks.arena.objectOf(b).(*sortedSet).add(member, score, mode)
+	l := w.limits()
+	switch {
+	case mode&AddExisting != 0:
+		return 0, AddRefused
+	case w.begin && w.h == 0, len(member) > l.SortedSetValue, l.SortedSetEntries == 0,
+		w.h != 0 && (listpack.Len(w.packed())/2 >= l.SortedSetEntries || len(w.packed())+len(member) > maxPacked):
+		w.enlarge()
+		return w.large().add(member, score, mode)
+	}
+	w.place(member, score)
+	return score, AddedNew
 }
 
-// newSortedSet makes a sorted set of one member, with more to come.
-func (db *DB) newSortedSet(key, member []byte, score float64, of int) {
-	limits := &db.ks.Limits
-	if of > limits.SortedSetEntries || len(member) > limits.SortedSetValue {
-		z := newSortedSet(db.ks.arena, &db.ks.hash)
-		z.append(member, score)
-		db.setObject(key, TypeSortedSet, EncodingSkiplist, z, 0)
-		return
-	}
-	var scratch [32]byte
-	name, number := listpack.Encode(member), packScore(score, scratch[:])
-	at, middle := listpack.Empty-1, listpack.Empty-1+name.Size()
-	size := listpack.Empty + name.Size() + number.Size()
-	_, lp := db.space.write(key, kindPackedSorted, size, 0)
-	listpack.AppendEmpty(lp[:0])
-	lp[size-1] = lp[at] // the end mark
-	name.Put(lp[at:middle])
-	number.Put(lp[middle : size-1])
-	listpack.SetHeader(lp, size, 2)
-}
-
-// addPacked is SortedSetAdd for a packed sorted set; ok is false if it has to be
-// unpacked before.
-func (s *space) addPacked(p place, h handle, member []byte, score float64, mode AddMode) (now float64, out AddOutcome, ok bool) {
-	lp := valueOf(s.ks.arena.block(h))
-	old := packedFind(lp, member)
-	if old.member != 0 {
-		now, out = mode.decide(packedScore(lp, old.score), score)
-		if out == AddedScore {
-			s.packedAdd(p, h, member, now, old)
-		}
-		return now, out, true
-	}
-	if mode&AddExisting != 0 {
-		return 0, AddRefused, true
-	}
-	if listpack.Len(lp)/2+1 > s.ks.Limits.SortedSetEntries || len(member) > s.ks.Limits.SortedSetValue {
-		return 0, AddRefused, false
-	}
-	s.packedAdd(p, h, member, score, old)
-	return score, AddedNew, true
-}
-
-// unpackSortedSet makes the packed sorted set at key, whose bytes are given, a
-// large one.
-func (db *DB) unpackSortedSet(key, lp []byte) *sortedSet {
-	z := newSortedSet(db.ks.arena, &db.ks.hash)
-	var scratch [maxIntLen]byte
-	for p := packedFirst(lp); p.member != 0; p = packedNext(lp, p) {
-		z.append(listpack.Get(lp, p.member, scratch[:]), packedScore(lp, p.score))
-	}
-	db.setObject(key, TypeSortedSet, EncodingSkiplist, z, keepExpiry)
-	return z
-}
-
-// SortedSetRemove takes member out of the sorted set at key, which must not hold
-// another type, and tells whether it was there. The key goes with its last
-// member.
-func (db *DB) SortedSetRemove(key, member []byte) bool {
-	s := db.space
-	p, h, b := s.edit(key)
-	if h == 0 {
+// Remove takes a member out and tells whether it was there.
+func (w *SortedSetEdit) Remove(member []byte) bool {
+	switch {
+	case w.h == 0:
 		return false
-	}
-	if b[atKind] == kindPackedSorted {
-		lp := valueOf(b)
-		pair := packedFind(lp, member)
-		if pair.member == 0 {
+	case w.isLarge():
+		if !w.large().remove(member) {
 			return false
 		}
-		if listpack.Len(lp) == 2 {
-			db.Delete(key)
-		} else {
-			s.packedCut(p, h, pair.member, 1)
+		if w.large().ranking.count == 0 {
+			w.remove()
 		}
 		return true
 	}
-	z := s.ks.arena.objectOf(b).(*sortedSet)
-	if !z.remove(member) {
+	old := packedFind(w.packed(), member)
+	if old.member == 0 {
 		return false
 	}
-	if z.ranking.count == 0 {
-		db.Delete(key)
+	w.cut(old.member, 1)
+	if listpack.Len(w.packed()) == 0 {
+		w.remove()
 	}
 	return true
 }
 
-// SortedSetRemoveRange takes n members from a rank on out of the sorted set at
-// key. They must exist. The key goes with its last member.
-func (db *DB) SortedSetRemoveRange(key []byte, rank, n int) {
-	s := db.space
-	p, h, b := s.edit(key)
-	if h == 0 || n <= 0 {
-		return
+// RemoveRange takes n members out, from a rank on. They must exist.
+func (w *SortedSetEdit) RemoveRange(rank, n int) {
+	switch {
+	case n <= 0:
+	case n == w.SortedSet().Len():
+		w.remove()
+	case w.isLarge():
+		w.large().removeRange(rank, n)
+	default:
+		w.cut(packedSeek(w.packed(), rank).member, n)
 	}
-	if (Entry{s.ks.arena, h}).SortedSet().Len() == n {
-		db.Delete(key)
-		return
-	}
-	if b[atKind] == kindPackedSorted {
-		s.packedCut(p, h, packedSeek(valueOf(b), rank).member, n)
-		return
-	}
-	s.ks.arena.objectOf(b).(*sortedSet).removeRange(rank, n)
 }
 
-// ErrBadSortedSet is returned by LoadSortedSet for bytes that are no sorted set.
+func (w *SortedSetEdit) large() *sortedSet { return w.arena().objectOf(w.block()).(*sortedSet) }
+
+// place adds a member that is not there to a packed sorted set, or to none.
+func (w *SortedSetEdit) place(member []byte, score float64) {
+	var scratch [32]byte
+	name, number := listpack.Encode(member), packScore(score, scratch[:])
+	if w.h == 0 {
+		w.createListpack(TypeSortedSet, name, number)
+		return
+	}
+	at, size := packedPlace(w.packed(), member, score), name.Size()
+	lp := w.splice(at, 0, size+number.Size())
+	name.Put(lp[at:])
+	number.Put(lp[at+size:])
+	listpack.Spliced(lp, 2)
+}
+
+// cut takes n pairs out of a packed sorted set, from the one at a position on.
+func (w *SortedSetEdit) cut(at, n int) {
+	lp, size := w.packed(), 0
+	for range 2 * n {
+		size += listpack.EntrySize(lp, at+size)
+	}
+	listpack.Spliced(w.splice(at, size, 0), -2*n)
+}
+
+// enlarge makes the sorted set, or none, a large one, if it is not.
+func (w *SortedSetEdit) enlarge() {
+	if w.isLarge() {
+		return
+	}
+	z := newSortedSet(w.arena(), &w.db.ks.hash)
+	if w.h != 0 {
+		w.SortedSet().Each(func(member []byte, score float64) bool {
+			z.append(member, score)
+			return true
+		})
+	}
+	w.setObject(TypeSortedSet, EncodingSkiplist, z)
+}
+
+// ErrBadSortedSet is returned by SetSortedSetPacked for what is no sorted set.
 var ErrBadSortedSet = errors.New("store: members and scores do not make a sorted set")
 
-// LoadSortedSet gives key the sorted set that a listpack from outside holds, as
-// DUMP and RDB files have it, whatever key was before. The listpack must be valid.
-// It stays packed if the limits allow. expireAt is as for SetString. The error is
-// ErrBadSortedSet; nothing has changed then.
-func (db *DB) LoadSortedSet(key, lp []byte, expireAt int64) error {
-	n := listpack.Len(lp)
+// SetSortedSetPacked gives key a sorted set in the form of a listpack that is known
+// to be sound and to hold no member twice, with the expiry time as for SetString.
+// Beyond the limits it becomes a large one. The error is ErrBadSortedSet: scores
+// are no numbers or not in order; nothing has changed then.
+func (db *DB) SetSortedSetPacked(key, packed []byte, expireAt int64) (Entry, error) {
+	n := listpack.Len(packed)
 	if n == 0 || n%2 != 0 {
-		return ErrBadSortedSet
+		return Entry{}, ErrBadSortedSet
 	}
 	fits := n/2 <= db.ks.Limits.SortedSetEntries
-	var scratch [maxIntLen]byte
 	before := math.Inf(-1)
-	for p := packedFirst(lp); p.member != 0; p = packedNext(lp, p) {
-		score, ok := foreignScore(lp, p.score)
+	var scratch [maxIntLen]byte
+	for p := packedFirst(packed); p.member != 0; p = packedNext(packed, p) {
+		score, ok := foreignScore(packed, p.score)
 		if !ok || score < before {
-			return ErrBadSortedSet
+			return Entry{}, ErrBadSortedSet
 		}
 		before = score
-		fits = fits && len(listpack.Get(lp, p.member, scratch[:])) <= db.ks.Limits.SortedSetValue
+		fits = fits && len(listpack.Get(packed, p.member, scratch[:])) <= db.ks.Limits.SortedSetValue
 	}
+	e := db.setPacked(key, TypeSortedSet, EncodingListpack, packed, expireAt)
 	if fits {
-		db.setPacked(key, TypeSortedSet, EncodingListpack, lp, expireAt)
-		return nil
+		return e, nil
 	}
-	db.Delete(key)
-	for p := packedFirst(lp); p.member != 0; p = packedNext(lp, p) {
-		db.SortedSetAdd(key, listpack.Get(lp, p.member, scratch[:]), packedScore(lp, p.score), 0, n/2)
-	}
-	if expireAt != 0 {
-		db.SetExpire(key, expireAt)
-	}
-	return nil
+	w := db.EditSortedSet(key)
+	w.enlarge()
+	return w.Entry(), nil
 }
 
 // foreignScore is packedScore for a listpack from outside.
