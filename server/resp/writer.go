@@ -170,8 +170,8 @@ func (w *Writer) Double(v float64) {
 	w.Bulk(text)
 }
 
-// AppendDouble spells a number with the fewest digits that read back as the
-// same number; infinities are "inf" and "-inf".
+// AppendDouble spells a number as Redis 7.2 does: with the fewest digits that read
+// back as the same number; infinities are "inf" and "-inf".
 func AppendDouble(dst []byte, v float64) []byte {
 	switch {
 	case math.IsInf(v, 1):
@@ -180,12 +180,52 @@ func AppendDouble(dst []byte, v float64) []byte {
 		return append(dst, "-inf"...)
 	case math.IsNaN(v):
 		return append(dst, "nan"...)
+	case v == 0 && math.Signbit(v):
+		return append(dst, "-0"...)
+	case v == math.Trunc(v) && math.Abs(v) <= 1<<62:
+		return strconv.AppendInt(dst, int64(v), 10)
 	}
-	// Plain notation up to 17 digits, as printf's %.17g has it.
-	if a := math.Abs(v); a != 0 && (a < 1e-4 || a >= 1e17) {
-		return strconv.AppendFloat(dst, v, 'e', -1, 64)
+	return appendShortest(dst, v)
+}
+
+// appendShortest decides when an exponent is needed: above 10^7 times as much as
+// the digits alone would be, and below 10^-6 times as much, unless the whole is
+// between 0.0001 and 10000.
+func appendShortest(dst []byte, v float64) []byte {
+	var scratch [32]byte
+	text := strconv.AppendFloat(scratch[:0], v, 'e', -1, 64) // -d.ddde-dd
+	if text[0] == '-' {
+		dst, text = append(dst, '-'), text[1:]
 	}
-	return strconv.AppendFloat(dst, v, 'f', -1, 64)
+	e := len(text) - 1
+	exp, place := 0, 1
+	for ; text[e] >= '0'; e-- { // '+' and '-' are below
+		exp += int(text[e]-'0') * place
+		place *= 10
+	}
+	size := exp
+	if text[e] == '-' {
+		exp = -exp
+	}
+	digits := append(text[:1], text[min(2, e-1):e-1]...)
+	power := exp - len(digits) + 1 // of ten, that the digits are to be multiplied with
+	switch point := len(digits) + power; {
+	case power >= 0 && size < len(digits)+7:
+		return append(append(dst, digits...), "000000000000000000000000"[:power]...)
+	case power < 0 && (power > -7 || size < 4) && point <= 0:
+		return append(append(append(dst, '0', '.'), "000000"[:-point]...), digits...)
+	case power < 0 && (power > -7 || size < 4):
+		return append(append(append(dst, digits[:point]...), '.'), digits[point:]...)
+	}
+	dst = append(dst, digits[0])
+	if len(digits) > 1 {
+		dst = append(append(dst, '.'), digits[1:]...)
+	}
+	sign := byte('+')
+	if exp < 0 {
+		sign = '-'
+	}
+	return strconv.AppendInt(append(dst, 'e', sign), int64(size), 10)
 }
 
 // Verbatim appends text meant for people; format has three letters, "txt" or

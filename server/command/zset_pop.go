@@ -1,0 +1,218 @@
+package command
+
+import "github.com/lockstep-db/lockstep/server/store"
+
+var (
+	zpopminCommand = []byte("ZPOPMIN")
+	zpopmaxCommand = []byte("ZPOPMAX")
+)
+
+func popCommand(highest bool) []byte {
+	if highest {
+		return zpopmaxCommand
+	}
+	return zpopminCommand
+}
+
+func runZPopMin(c *Call) { zpop(c, false) }
+func runZPopMax(c *Call) { zpop(c, true) }
+
+// zpop is ZPOPMIN and ZPOPMAX.
+func zpop(c *Call, highest bool) {
+	if len(c.Args) > 3 {
+		c.Fail(ErrSyntax)
+		return
+	}
+	count := int64(1)
+	if len(c.Args) == 3 {
+		var ok bool
+		if count, ok = c.positiveArg(2, errMustBePositive); !ok {
+			return
+		}
+	}
+	s, found, failed := c.sortedSetToWrite(c.Args[1])
+	if failed {
+		return
+	}
+	n := 0
+	if found {
+		n = int(min(count, int64(s.Len())))
+	}
+	if n == 0 {
+		c.Out.Array(0)
+		return
+	}
+	if len(c.Args) == 3 {
+		c.replyMembers(s, popRank(s, highest), n, highest, true)
+	} else { // one pair, which is not an array of its own
+		c.Out.Array(2)
+		c.replyPair(s, highest)
+	}
+	c.take(c.Args[1], n, highest)
+}
+
+// popRank is the rank of the first member to be taken.
+func popRank(s store.SortedSetView, highest bool) int {
+	if highest {
+		return s.Len() - 1
+	}
+	return 0
+}
+
+// replyPair replies with the member to be taken and its score, without an array
+// around them.
+func (c *Call) replyPair(s store.SortedSetView, highest bool) {
+	s.Walk(popRank(s, highest), 1, highest, func(member []byte, score float64) bool {
+		c.Out.Bulk(member)
+		c.Out.Double(score)
+		return true
+	})
+}
+
+// take removes n members, which exist, from one end.
+func (c *Call) take(key []byte, n int, highest bool) {
+	event := "zpopmin"
+	w := c.DB.EditSortedSet(key)
+	rank := 0
+	if highest {
+		event = "zpopmax"
+		rank = w.SortedSet().Len() - n
+	}
+	w.RemoveRange(rank, n)
+	c.removed(n, event, key)
+}
+
+// positiveArg reads an argument as an integer that is not negative, or answers
+// with an error.
+func (c *Call) positiveArg(i int, otherwise ReplyError) (n int64, ok bool) {
+	if n, ok = parseInt(c.Args[i]); !ok || n < 0 {
+		c.Fail(otherwise)
+		return 0, false
+	}
+	return n, true
+}
+
+// popOptions are those of ZMPOP and BZMPOP.
+type popOptions struct {
+	keys    [][]byte
+	highest bool
+	count   int64
+}
+
+// parseMPop reads the options from the number of keys, which is at an index, on.
+func parseMPop(c *Call, at int) (o popOptions, ok bool) {
+	numKeys, ok := c.positiveArg(at, errNumKeys)
+	if !ok || numKeys == 0 {
+		if ok {
+			c.Fail(errNumKeys)
+		}
+		return o, false
+	}
+	if numKeys >= int64(len(c.Args)-at-1) {
+		c.Fail(ErrSyntax)
+		return o, false
+	}
+	where := at + 1 + int(numKeys)
+	o.keys = c.Args[at+1 : where]
+	switch {
+	case equalFold(c.Args[where], "MIN"):
+	case equalFold(c.Args[where], "MAX"):
+		o.highest = true
+	default:
+		c.Fail(ErrSyntax)
+		return o, false
+	}
+	for i := where + 1; i < len(c.Args); i += 2 {
+		if o.count != 0 || !equalFold(c.Args[i], "COUNT") || i+1 == len(c.Args) {
+			c.Fail(ErrSyntax)
+			return o, false
+		}
+		if o.count, ok = c.positiveArg(i+1, errPopCount); !ok || o.count == 0 {
+			if ok {
+				c.Fail(errPopCount)
+			}
+			return o, false
+		}
+	}
+	o.count = max(o.count, 1)
+	return o, true
+}
+
+// firstSortedSet finds the first of several keys that exists. When that holds
+// something else it answers with an error, and failed is true.
+func (c *Call) firstSortedSet(keys [][]byte) (s store.SortedSetView, key []byte, failed bool) {
+	for _, key := range keys {
+		s, found, failed := c.sortedSetToWrite(key)
+		if found || failed {
+			return s, key, failed
+		}
+	}
+	return s, nil, false
+}
+
+// popMany takes members out of the first sorted set there is, and tells whether
+// it has replied.
+func popMany(c *Call, o popOptions) (replied bool) {
+	s, key, failed := c.firstSortedSet(o.keys)
+	if failed || key == nil {
+		return failed
+	}
+	n := int(min(o.count, int64(s.Len())))
+	c.Out.Array(2)
+	c.Out.Bulk(key)
+	c.Out.Array(n)
+	s.Walk(popRank(s, o.highest), n, o.highest, func(member []byte, score float64) bool {
+		c.Out.Array(2)
+		c.Out.Bulk(member)
+		c.Out.Double(score)
+		return true
+	})
+	c.take(key, n, o.highest)
+	c.Rewrite(popCommand(o.highest), key, c.spell(int64(n)))
+	return true
+}
+
+func runZMPop(c *Call) {
+	if o, ok := parseMPop(c, 1); ok && !popMany(c, o) {
+		c.Out.NullArray()
+	}
+}
+
+func runBZMPop(c *Call) {
+	deadline, ok := c.timeoutArg(1)
+	if !ok {
+		return
+	}
+	o, ok := parseMPop(c, 2)
+	if ok && !popMany(c, o) {
+		c.waitForMembers(o.keys, deadline)
+	}
+}
+
+func runBZPopMin(c *Call) { waitAndPop(c, false) }
+func runBZPopMax(c *Call) { waitAndPop(c, true) }
+
+func waitAndPop(c *Call, highest bool) {
+	deadline, ok := c.timeoutArg(len(c.Args) - 1)
+	if !ok {
+		return
+	}
+	keys := c.Args[1 : len(c.Args)-1]
+	s, key, failed := c.firstSortedSet(keys)
+	switch {
+	case failed:
+	case key == nil:
+		c.waitForMembers(keys, deadline)
+	default:
+		c.Out.Array(3)
+		c.Out.Bulk(key)
+		c.replyPair(s, highest)
+		c.take(key, 1, highest)
+		c.Rewrite(popCommand(highest), key)
+	}
+}
+
+// waitForMembers blocks until one of the keys holds a sorted set.
+func (c *Call) waitForMembers(keys [][]byte, deadline int64) {
+	c.Block(Wait{Keys: keys, Type: typeSortedSet, Deadline: deadline, TimedOut: func(c *Call) { c.Out.NullArray() }})
+}

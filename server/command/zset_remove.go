@@ -1,0 +1,56 @@
+package command
+
+func runZRem(c *Call) {
+	key := c.Args[1]
+	_, found, failed := c.sortedSetToWrite(key)
+	if failed {
+		return
+	}
+	n := 0
+	if found {
+		w := c.DB.EditSortedSet(key)
+		for _, m := range c.Args[2:] {
+			if w.Exists() && w.Remove(m) {
+				n++
+			}
+		}
+	}
+	if n > 0 {
+		c.removed(n, "zrem", key)
+	}
+	c.Out.Int(int64(n))
+}
+
+func runZRemRangeByRank(c *Call) {
+	removeRange(c, rangeOptions{by: byRank, count: -1}, "zremrangebyrank")
+}
+
+func runZRemRangeByScore(c *Call) {
+	removeRange(c, rangeOptions{by: byScore, count: -1}, "zremrangebyscore")
+}
+
+func runZRemRangeByLex(c *Call) {
+	removeRange(c, rangeOptions{by: byLex, count: -1}, "zremrangebylex")
+}
+
+func removeRange(c *Call, o rangeOptions, event string) {
+	if !parseEnds(c, &o, c.Args[2], c.Args[3], 2) {
+		return
+	}
+	key := c.Args[1]
+	s, found, failed := c.sortedSetToWrite(key)
+	if failed {
+		return
+	}
+	n := 0
+	if found {
+		var rank int
+		rank, n = o.in(s)
+		w := c.DB.EditSortedSet(key)
+		w.RemoveRange(rank, n)
+	}
+	if n > 0 {
+		c.removed(n, event, key)
+	}
+	c.Out.Int(int64(n))
+}
