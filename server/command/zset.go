@@ -10,21 +10,17 @@ const typeSortedSet = store.TypeSortedSet
 
 // Errors of commands on sorted sets.
 const (
-	errNaN            ReplyError = "ERR resulting score is not a number (NaN)"
-	errAddXXNX        ReplyError = "ERR XX and NX options at the same time are not compatible"
-	errAddGTLTNX      ReplyError = "ERR GT, LT, and/or NX options at the same time are not compatible"
-	errAddIncrement   ReplyError = "ERR INCR option supports a single increment-element pair"
-	errScoreRange     ReplyError = "ERR min or max is not a float"
-	errLexRange       ReplyError = "ERR min or max not valid string range item"
-	errLimitByRank    ReplyError = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
-	errScoresByLex    ReplyError = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
-	errWeight         ReplyError = "ERR weight value is not a float"
-	errNegativeLimit  ReplyError = "ERR LIMIT can't be negative"
-	errNumKeys        ReplyError = "ERR numkeys should be greater than 0"
-	errPopCount       ReplyError = "ERR count should be greater than 0"
-	errMustBePositive ReplyError = "ERR value is out of range, must be positive"
-	errSampleRange    ReplyError = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
-	errOutOfRange     ReplyError = "ERR value is out of range"
+	errNaN           ReplyError = "ERR resulting score is not a number (NaN)"
+	errAddXXNX       ReplyError = "ERR XX and NX options at the same time are not compatible"
+	errAddGTLTNX     ReplyError = "ERR GT, LT, and/or NX options at the same time are not compatible"
+	errAddIncrement  ReplyError = "ERR INCR option supports a single increment-element pair"
+	errScoreRange    ReplyError = "ERR min or max is not a float"
+	errLexRange      ReplyError = "ERR min or max not valid string range item"
+	errLimitByRank   ReplyError = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+	errScoresByLex   ReplyError = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+	errWeight        ReplyError = "ERR weight value is not a float"
+	errNegativeLimit ReplyError = "ERR LIMIT can't be negative"
+	errPopCount      ReplyError = "ERR count should be greater than 0"
 )
 
 func errNoInputKey(c *Call) ReplyError {
@@ -49,36 +45,20 @@ func sortedSetSpecs() []*Spec {
 // sortedSet finds the sorted set at a key, for a command that reads it. When the
 // key holds something else it answers with an error, and failed is true.
 func (c *Call) sortedSet(key []byte) (s store.SortedSetView, found, failed bool) {
-	e, found := c.FindRead(key)
-	return c.asSortedSet(e, found)
+	e, found, failed := c.findAs(typeSortedSet, key)
+	if found && !failed {
+		s = e.SortedSet()
+	}
+	return s, found, failed
 }
 
 // sortedSetToWrite is sortedSet for a command that is going to change it.
 func (c *Call) sortedSetToWrite(key []byte) (s store.SortedSetView, found, failed bool) {
-	e, found := c.FindWrite(key)
-	return c.asSortedSet(e, found)
-}
-
-func (c *Call) asSortedSet(e store.Entry, found bool) (s store.SortedSetView, ok, failed bool) {
-	switch {
-	case !found:
-		return s, false, false
-	case e.Type() != typeSortedSet:
-		c.Fail(ErrWrongType)
-		return s, false, true
+	e, found, failed := c.findToWriteAs(typeSortedSet, key)
+	if found && !failed {
+		s = e.SortedSet()
 	}
-	return e.SortedSet(), true, false
-}
-
-// removed says that n members have been taken out of a sorted set, which may have
-// been all, and which event that was.
-func (c *Call) removed(n int, event string, key []byte) {
-	c.Changed(n)
-	c.Touch(key)
-	c.notify(EventSortedSet, event, key)
-	if _, left := c.DB.Find(key); !left {
-		c.notify(EventGeneric, "del", key)
-	}
+	return s, found, failed
 }
 
 func memberArg() Arg { return NewArg("member", ArgString) }

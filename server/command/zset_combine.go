@@ -129,7 +129,7 @@ func parseCombination(c *Call, how combination, at int, cardinality bool) (o com
 	if o.sources, ok = findSources(c, c.Args[at+1:behind]); !ok {
 		return o, false
 	}
-	o.limit = noLimit
+	o.limit = math.MaxInt64
 	weighs, storing := how != combineDiff && !cardinality, at == 2
 	for i := behind; i < len(c.Args); i++ {
 		more := len(c.Args) - 1 - i
@@ -150,11 +150,11 @@ func parseCombination(c *Call, how combination, at int, cardinality bool) (o com
 			o.scores = true
 		case cardinality && more >= 1 && equalFold(arg, "LIMIT"):
 			i++
-			if o.limit, ok = c.positiveArg(i, errNegativeLimit); !ok {
+			if o.limit, ok = c.rangeArg(i, 0, math.MaxInt64, errNegativeLimit); !ok {
 				return o, false
 			}
 			if o.limit == 0 {
-				o.limit = noLimit
+				o.limit = math.MaxInt64
 			}
 		default:
 			c.Fail(ErrSyntax)

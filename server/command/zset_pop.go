@@ -1,6 +1,10 @@
 package command
 
-import "github.com/lockstep-db/lockstep/server/store"
+import (
+	"math"
+
+	"github.com/lockstep-db/lockstep/server/store"
+)
 
 var (
 	zpopminCommand = []byte("ZPOPMIN")
@@ -26,7 +30,7 @@ func zpop(c *Call, highest bool) {
 	count := int64(1)
 	if len(c.Args) == 3 {
 		var ok bool
-		if count, ok = c.positiveArg(2, errMustBePositive); !ok {
+		if count, ok = c.rangeArg(2, 0, math.MaxInt64, errNotPositive); !ok {
 			return
 		}
 	}
@@ -79,17 +83,7 @@ func (c *Call) take(key []byte, n int, highest bool) {
 		rank = w.SortedSet().Len() - n
 	}
 	w.RemoveRange(rank, n)
-	c.removed(n, event, key)
-}
-
-// positiveArg reads an argument as an integer that is not negative, or answers
-// with an error.
-func (c *Call) positiveArg(i int, otherwise ReplyError) (n int64, ok bool) {
-	if n, ok = parseInt(c.Args[i]); !ok || n < 0 {
-		c.Fail(otherwise)
-		return 0, false
-	}
-	return n, true
+	c.removedFrom(EventSortedSet, event, key, n, !w.Exists())
 }
 
 // popOptions are those of ZMPOP and BZMPOP.
@@ -101,11 +95,8 @@ type popOptions struct {
 
 // parseMPop reads the options from the number of keys, which is at an index, on.
 func parseMPop(c *Call, at int) (o popOptions, ok bool) {
-	numKeys, ok := c.positiveArg(at, errNumKeys)
-	if !ok || numKeys == 0 {
-		if ok {
-			c.Fail(errNumKeys)
-		}
+	numKeys, ok := c.rangeArg(at, 1, math.MaxInt64, errNumKeys)
+	if !ok {
 		return o, false
 	}
 	if numKeys >= int64(len(c.Args)-at-1) {
@@ -127,10 +118,7 @@ func parseMPop(c *Call, at int) (o popOptions, ok bool) {
 			c.Fail(ErrSyntax)
 			return o, false
 		}
-		if o.count, ok = c.positiveArg(i+1, errPopCount); !ok || o.count == 0 {
-			if ok {
-				c.Fail(errPopCount)
-			}
+		if o.count, ok = c.rangeArg(i+1, 1, math.MaxInt64, errPopCount); !ok {
 			return o, false
 		}
 	}

@@ -1,10 +1,6 @@
 package command
 
-import (
-	"math"
-
-	"github.com/lockstep-db/lockstep/server/store"
-)
+import "github.com/lockstep-db/lockstep/server/store"
 
 // rangeBy is what the ends of a range are.
 type rangeBy uint8
@@ -254,6 +250,3 @@ func (c *Call) storeScored(key []byte, r *scored, event string, changes int) {
 	c.notify(EventSortedSet, event, key)
 	c.ready(key)
 }
-
-// noLimit is a limit that no sorted set reaches.
-const noLimit = math.MaxInt64

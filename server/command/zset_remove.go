@@ -10,13 +10,11 @@ func runZRem(c *Call) {
 	if found {
 		w := c.DB.EditSortedSet(key)
 		for _, m := range c.Args[2:] {
-			if w.Exists() && w.Remove(m) {
+			if w.Remove(m) {
 				n++
 			}
 		}
-	}
-	if n > 0 {
-		c.removed(n, "zrem", key)
+		c.removedFrom(EventSortedSet, "zrem", key, n, !w.Exists())
 	}
 	c.Out.Int(int64(n))
 }
@@ -48,9 +46,7 @@ func removeRange(c *Call, o rangeOptions, event string) {
 		rank, n = o.in(s)
 		w := c.DB.EditSortedSet(key)
 		w.RemoveRange(rank, n)
-	}
-	if n > 0 {
-		c.removed(n, event, key)
+		c.removedFrom(EventSortedSet, event, key, n, !w.Exists())
 	}
 	c.Out.Int(int64(n))
 }

@@ -2,7 +2,6 @@ package command
 
 import (
 	"math"
-	"strconv"
 
 	"github.com/lockstep-db/lockstep/server/resp"
 	"github.com/lockstep-db/lockstep/server/store"
@@ -31,12 +30,8 @@ func (c *Call) anyRank(s store.SortedSetView) int { return int(c.Rand() % uint64
 // sampleMembers is ZRANDMEMBER with a number: so many different members, or, if it
 // is negative, so many that may be the same.
 func sampleMembers(c *Call) {
-	count, ok := c.intArg(2)
+	count, ok := c.countArg(2)
 	if !ok {
-		return
-	}
-	if count == math.MinInt64 {
-		c.Fail(errSampleRange)
 		return
 	}
 	scores := len(c.Args) == 4
@@ -101,48 +96,10 @@ func (c *Call) replySample(s store.SortedSetView, scores bool, n int, rank func(
 }
 
 func runZScan(c *Call) {
-	cursor, ok := parseCursor(c.Args[2])
-	if !ok {
-		c.Fail(errInvalidCursor)
-		return
-	}
-	s, found, failed := c.sortedSet(c.Args[1])
-	if failed {
-		return
-	}
-	if !found {
-		c.Out.Array(2)
-		c.Out.BulkString("0")
-		c.Out.Array(0)
-		return
-	}
-	opts, ok := parseScan(c)
-	if !ok {
-		return
-	}
-	var r scored
-	visited := int64(0)
-	rounds := opts.count
-	if rounds < 1<<40 {
-		rounds *= scanEffort
-	}
-	for {
-		cursor = s.Scan(cursor, func(member []byte, score float64) {
-			visited++
-			if opts.pattern == nil || Match(opts.pattern, member) {
-				r.add(member, score)
-			}
-		})
-		if rounds--; cursor == 0 || rounds <= 0 || visited >= opts.count {
-			break
-		}
-	}
-	c.Out.Array(2)
-	c.Out.BulkString(strconv.FormatUint(cursor, 10))
-	c.Out.Array(2 * r.len())
 	var scratch [32]byte
-	for i := range r.len() {
-		c.Out.Bulk(r.member(i))
-		c.Out.Bulk(resp.AppendDouble(scratch[:0], r.scores[i])) // a string in version 3, too
-	}
+	scanElements(c, typeSortedSet, func(e store.Entry, cursor uint64, visit func(element, value []byte)) uint64 {
+		return e.SortedSet().Scan(cursor, func(member []byte, score float64) {
+			visit(member, resp.AppendDouble(scratch[:0], score)) // a string in version 3, too
+		})
+	})
 }
