@@ -340,7 +340,7 @@ func sameShape(args [][]byte, o, th replyNode) bool {
 
 func intended(args [][]byte) difference {
 	name := upper(string(args[0]))
-	for _, d := range differences {
+	for _, d := range append(differences, sortedSetDifferences...) {
 		if slices.Contains(strings.Fields(d.commands), name) {
 			return d
 		}

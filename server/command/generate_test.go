@@ -20,6 +20,7 @@ var commandGroups = []commandGroup{
 	{"streams", 5, streamTemplates, streamWord},
 	{"hashes", 4, hashTemplates, hashWord},
 	{"sets", 5, setTemplates, setWord},
+	{"sorted sets", 6, sortedSetTemplates, sortedSetWord},
 }
 
 // mayWait says whether a command may wait for a key. Its timeout must stay as it

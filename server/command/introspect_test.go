@@ -19,6 +19,12 @@ var newerThan70 = map[string]string{
 	"INFO brpop":      "scripts may call it; it does not wait there",
 	"INFO blmove":     "scripts may call it; it does not wait there",
 	"INFO brpoplpush": "scripts may call it; it does not wait there",
+	"INFO bzpopmin":   "scripts may call it; it does not wait there",
+	"INFO bzpopmax":   "scripts may call it; it does not wait there",
+	"INFO zrank":      "option WITHSCORE",
+	"DOCS zrank":      "option WITHSCORE",
+	"INFO zrevrank":   "option WITHSCORE",
+	"DOCS zrevrank":   "option WITHSCORE",
 }
 
 // What a program learns of a command (COMMAND INFO, COMMAND DOCS) decides how

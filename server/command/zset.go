@@ -256,7 +256,7 @@ func sortedSetPoppers() []*Spec {
 		}}
 	}
 	wait := func(name string, run func(*Call), summary string) *Spec {
-		return &Spec{Name: name, Arity: -3, Flags: Write | NoScript | Blocking | Fast, Run: run,
+		return &Spec{Name: name, Arity: -3, Flags: Write | Blocking | Fast, Run: run,
 			KeySpecs: []KeySpec{KeyAt(1, -2, 1, takes)}, Doc: Doc{
 				Since: "5.0.0", Complexity: "O(log(N)) in a sorted set of N members", Summary: summary,
 				History: []Change{{"6.0.0", "The timeout may have a fraction."}},

@@ -94,7 +94,7 @@ func encodeSet(enc *rdb.Encoder, s store.SetView) {
 
 // encodeSortedSet begins with the highest score: a Redis that loads it then adds
 // every member in front of the others, which is what it is fastest at.
-func encodeSortedSet(enc *rdb.Encoder, s store.SortedSet) {
+func encodeSortedSet(enc *rdb.Encoder, s store.SortedSetView) {
 	n := s.Len()
 	enc.Count(uint64(n))
 	s.Walk(n-1, n, true, func(member []byte, score float64) bool {

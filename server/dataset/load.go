@@ -110,7 +110,8 @@ func (l *Loader) begin(db *store.DB, key []byte, v *rdb.Value, expireAt int64) e
 		hash.ExpectMany(int(v.Count))
 	case rdb.TypeSortedSet:
 		if v.Form == rdb.FormListpack {
-			return db.LoadSortedSet(key, v.Data, expireAt)
+			_, err := db.SetSortedSetPacked(key, v.Data, expireAt)
+			return err
 		}
 	}
 	if err := l.add(db, key, v); err != nil {
@@ -183,8 +184,10 @@ func addHash(db *store.DB, key []byte, v *rdb.Value) error {
 }
 
 func addSortedSet(db *store.DB, key []byte, v *rdb.Value) error {
+	w := db.EditSortedSet(key)
+	w.Expect(int(v.Count), 0)
 	for member, score := range v.Scored() {
-		if _, out := db.SortedSetAdd(key, member, score, 0, int(v.Count)); out != store.AddedNew {
+		if _, out := w.Add(member, score, 0); out != store.AddedNew {
 			return fmt.Errorf("%.40q: %w", member, ErrDuplicate)
 		}
 	}
