@@ -282,7 +282,9 @@ var differences = []difference{
 	{"PTTL PEXPIRETIME", "the servers do not look at the clock at the same instant",
 		func(_ [][]byte, o, th replyNode) bool { return within(o, th, clockTolerance.Milliseconds()) }, nil},
 	{"BITCOUNT BITPOS", "Redis 7.2 complains of bad arguments also when the key is missing or of another type, 7.0 only afterwards",
-		func(_ [][]byte, o, th replyNode) bool { return o.kind == '-' && (th.kind == ':' || strings.HasPrefix(th.text, "WRONGTYPE")) },
+		func(_ [][]byte, o, th replyNode) bool {
+			return o.kind == '-' && (th.kind == ':' || strings.HasPrefix(th.text, "WRONGTYPE"))
+		},
 		func(theirs, _ []string) []string { return theirs }},
 	{"SET MSET MSETNX GETSET BITOP SETNX SETEX PSETEX", "a key whose time is over is overwritten without a DEL before",
 		nil, withoutMissingDeletes},

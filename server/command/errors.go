@@ -65,6 +65,7 @@ const (
 	errHashNotFloat    ReplyError = "ERR hash value is not a float"
 	errIncrNaN         ReplyError = "ERR value is NaN or Infinity"
 	errNumKeys         ReplyError = "ERR numkeys should be greater than 0"
+	errPopCount        ReplyError = "ERR count should be greater than 0"
 	errManyKeys        ReplyError = "ERR Number of keys can't be greater than number of args"
 	errCardLimit       ReplyError = "ERR LIMIT can't be negative"
 	errNoKeyArguments  ReplyError = "ERR The command has no key arguments"

@@ -36,7 +36,7 @@ func (c *Call) awaitList(keys [][]byte, deadline int64) {
 func (c *Call) replyNullArray() { c.Out.NullArray() }
 
 func runBLMPop(c *Call) {
-	opts, ok := parseMPop(c, 2)
+	opts, ok := parseMPop(c, 2, (*Call).endArg)
 	if !ok {
 		return
 	}

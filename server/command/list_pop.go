@@ -91,16 +91,17 @@ func (c *Call) popped(key []byte, left bool, n int) {
 	}
 }
 
-// mpopOptions are those of LMPOP and BLMPOP.
+// mpopOptions are those of LMPOP, ZMPOP and of their variants that wait.
 type mpopOptions struct {
 	keys  [][]byte
-	left  bool
+	first bool // LEFT or MIN
 	count int64
 }
 
-// parseMPop reads the options from the number of keys on.
-func parseMPop(c *Call, at int) (o mpopOptions, ok bool) {
-	n, ok := c.rangeArg(at, 1, math.MaxInt64, "ERR numkeys should be greater than 0")
+// parseMPop reads the options from the number of keys on. end reads the argument
+// that says from which end to take.
+func parseMPop(c *Call, at int, end func(c *Call, i int) (first, ok bool)) (o mpopOptions, ok bool) {
+	n, ok := c.rangeArg(at, 1, math.MaxInt64, errNumKeys)
 	if !ok {
 		return o, false
 	}
@@ -110,7 +111,7 @@ func parseMPop(c *Call, at int) (o mpopOptions, ok bool) {
 	}
 	where := at + 1 + int(n)
 	o.keys, o.count = c.Args[at+1:where], 1
-	if o.left, ok = c.endArg(where); !ok {
+	if o.first, ok = end(c, where); !ok {
 		return o, false
 	}
 	switch rest := c.Args[where+1:]; {
@@ -120,7 +121,7 @@ func parseMPop(c *Call, at int) (o mpopOptions, ok bool) {
 		c.Fail(ErrSyntax)
 		return o, false
 	}
-	if o.count, ok = c.rangeArg(where+2, 1, math.MaxInt64, "ERR count should be greater than 0"); !ok {
+	if o.count, ok = c.rangeArg(where+2, 1, math.MaxInt64, errPopCount); !ok {
 		return o, false
 	}
 	if len(c.Args) > where+3 {
@@ -143,7 +144,7 @@ func (c *Call) endArg(i int) (left, ok bool) {
 }
 
 func runLMPop(c *Call) {
-	if opts, ok := parseMPop(c, 1); ok && !popFirst(c, opts) {
+	if opts, ok := parseMPop(c, 1, (*Call).endArg); ok && !popFirst(c, opts) {
 		c.Out.NullArray()
 	}
 }
@@ -161,8 +162,8 @@ func popFirst(c *Call, o mpopOptions) (replied bool) {
 		}
 		c.Out.Array(2)
 		c.Out.Bulk(key)
-		n := c.popMany(key, e.List(), o.left, o.count)
-		c.Rewrite(popCommand(o.left), key, c.spell(int64(n)))
+		n := c.popMany(key, e.List(), o.first, o.count)
+		c.Rewrite(popCommand(o.first), key, c.spell(int64(n)))
 		return true
 	}
 	return false

@@ -20,7 +20,6 @@ const (
 	errScoresByLex   ReplyError = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
 	errWeight        ReplyError = "ERR weight value is not a float"
 	errNegativeLimit ReplyError = "ERR LIMIT can't be negative"
-	errPopCount      ReplyError = "ERR count should be greater than 0"
 )
 
 func errNoInputKey(c *Call) ReplyError {

@@ -11,7 +11,7 @@ var (
 	zpopmaxCommand = []byte("ZPOPMAX")
 )
 
-func popCommand(highest bool) []byte {
+func zpopCommand(highest bool) []byte {
 	if highest {
 		return zpopmaxCommand
 	}
@@ -86,44 +86,16 @@ func (c *Call) take(key []byte, n int, highest bool) {
 	c.removedFrom(EventSortedSet, event, key, n, !w.Exists())
 }
 
-// popOptions are those of ZMPOP and BZMPOP.
-type popOptions struct {
-	keys    [][]byte
-	highest bool
-	count   int64
-}
-
-// parseMPop reads the options from the number of keys, which is at an index, on.
-func parseMPop(c *Call, at int) (o popOptions, ok bool) {
-	numKeys, ok := c.rangeArg(at, 1, math.MaxInt64, errNumKeys)
-	if !ok {
-		return o, false
-	}
-	if numKeys >= int64(len(c.Args)-at-1) {
-		c.Fail(ErrSyntax)
-		return o, false
-	}
-	where := at + 1 + int(numKeys)
-	o.keys = c.Args[at+1 : where]
+// extremeArg reads MIN or MAX, or answers with an error.
+func (c *Call) extremeArg(i int) (lowest, ok bool) {
 	switch {
-	case equalFold(c.Args[where], "MIN"):
-	case equalFold(c.Args[where], "MAX"):
-		o.highest = true
-	default:
-		c.Fail(ErrSyntax)
-		return o, false
+	case equalFold(c.Args[i], "MIN"):
+		return true, true
+	case equalFold(c.Args[i], "MAX"):
+		return false, true
 	}
-	for i := where + 1; i < len(c.Args); i += 2 {
-		if o.count != 0 || !equalFold(c.Args[i], "COUNT") || i+1 == len(c.Args) {
-			c.Fail(ErrSyntax)
-			return o, false
-		}
-		if o.count, ok = c.rangeArg(i+1, 1, math.MaxInt64, errPopCount); !ok {
-			return o, false
-		}
-	}
-	o.count = max(o.count, 1)
-	return o, true
+	c.Fail(ErrSyntax)
+	return false, false
 }
 
 // firstSortedSet finds the first of several keys that exists. When that holds
@@ -138,9 +110,9 @@ func (c *Call) firstSortedSet(keys [][]byte) (s store.SortedSetView, key []byte,
 	return s, nil, false
 }
 
-// popMany takes members out of the first sorted set there is, and tells whether
+// zpopMany takes members out of the first sorted set there is, and tells whether
 // it has replied.
-func popMany(c *Call, o popOptions) (replied bool) {
+func zpopMany(c *Call, o mpopOptions) (replied bool) {
 	s, key, failed := c.firstSortedSet(o.keys)
 	if failed || key == nil {
 		return failed
@@ -149,19 +121,19 @@ func popMany(c *Call, o popOptions) (replied bool) {
 	c.Out.Array(2)
 	c.Out.Bulk(key)
 	c.Out.Array(n)
-	s.Walk(popRank(s, o.highest), n, o.highest, func(member []byte, score float64) bool {
+	s.Walk(popRank(s, !o.first), n, !o.first, func(member []byte, score float64) bool {
 		c.Out.Array(2)
 		c.Out.Bulk(member)
 		c.Out.Double(score)
 		return true
 	})
-	c.take(key, n, o.highest)
-	c.Rewrite(popCommand(o.highest), key, c.spell(int64(n)))
+	c.take(key, n, !o.first)
+	c.Rewrite(zpopCommand(!o.first), key, c.spell(int64(n)))
 	return true
 }
 
 func runZMPop(c *Call) {
-	if o, ok := parseMPop(c, 1); ok && !popMany(c, o) {
+	if o, ok := parseMPop(c, 1, (*Call).extremeArg); ok && !zpopMany(c, o) {
 		c.Out.NullArray()
 	}
 }
@@ -171,8 +143,8 @@ func runBZMPop(c *Call) {
 	if !ok {
 		return
 	}
-	o, ok := parseMPop(c, 2)
-	if ok && !popMany(c, o) {
+	o, ok := parseMPop(c, 2, (*Call).extremeArg)
+	if ok && !zpopMany(c, o) {
 		c.waitForMembers(o.keys, deadline)
 	}
 }
@@ -196,7 +168,7 @@ func waitAndPop(c *Call, highest bool) {
 		c.Out.Bulk(key)
 		c.replyPair(s, highest)
 		c.take(key, 1, highest)
-		c.Rewrite(popCommand(highest), key)
+		c.Rewrite(zpopCommand(highest), key)
 	}
 }
 
