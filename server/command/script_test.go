@@ -124,6 +124,8 @@ var scriptGroups = []struct {
 	{"effects of expired keys", expiredEffects},
 	{"replies", replies},
 	{"HyperLogLogs", hyperLogLogScripts},
+	{"hashes", hashScripts},
+	{"sets", setScripts},
 }
 
 var stringEffects = []script{

@@ -148,6 +148,8 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		"SET key some-value", "GET key", "GET missing", "SET counter 5", "INCR counter", "INCRBY counter 1000000",
 		"SET key some-value EX 100", "EXPIRE key 100", "TTL key", "EXISTS key", "APPEND missing2 x", "DEL missing",
 		"MGET key counter", "SETEX key 10 v", "GETRANGE key 0 3", "STRLEN key",
+		"HSET hash field some-value", "HGET hash field", "HINCRBY hash count 1", "HDEL hash missing", "HEXISTS hash field", "HMGET hash field missing",
+		"SADD set member", "SREM set missing", "SISMEMBER set member", "SCARD set", "SADD integers 17", "SISMEMBER integers 17",
 	} {
 		t.Run(line, func(t *testing.T) {
 			args := words(t, line)
