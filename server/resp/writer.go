@@ -262,24 +262,42 @@ func (w *Writer) Mark() int { return len(w.Buf) }
 
 // InsertArray puts the header of an array of n elements at the mark, in front
 // of what was appended since. It moves those bytes once.
-func (w *Writer) InsertArray(mark, n int) { w.insert(mark, func(h *Writer) { h.Array(n) }) }
+func (w *Writer) InsertArray(mark, n int) { w.insertHeader(mark, '*', n) }
 
 // InsertMap is InsertArray for n pairs.
-func (w *Writer) InsertMap(mark, n int) { w.insert(mark, func(h *Writer) { h.Map(n) }) }
+func (w *Writer) InsertMap(mark, n int) {
+	if w.Proto == 3 {
+		w.insertHeader(mark, '%', n)
+		return
+	}
+	w.insertHeader(mark, '*', 2*n)
+}
 
 // InsertSet is InsertArray for a set.
-func (w *Writer) InsertSet(mark, n int) { w.insert(mark, func(h *Writer) { h.Set(n) }) }
+func (w *Writer) InsertSet(mark, n int) {
+	if w.Proto == 3 {
+		w.insertHeader(mark, '~', n)
+		return
+	}
+	w.insertHeader(mark, '*', n)
+}
 
-// InsertBulk is InsertArray for a string of up to 64 bytes.
-func (w *Writer) InsertBulk(mark int, b []byte) { w.insert(mark, func(h *Writer) { h.Bulk(b) }) }
+// InsertBulk is InsertArray for a string.
+func (w *Writer) InsertBulk(mark int, b []byte) {
+	w.insert(mark, []byte{'\r', '\n'})
+	w.insert(mark, b)
+	w.insertHeader(mark, '$', len(b))
+}
 
-func (w *Writer) insert(mark int, write func(*Writer)) {
-	var scratch [72]byte
-	h := Writer{Buf: scratch[:0], Proto: w.Proto}
-	write(&h)
-	w.Buf = append(w.Buf, h.Buf...)
-	copy(w.Buf[mark+len(h.Buf):], w.Buf[mark:len(w.Buf)-len(h.Buf)])
-	copy(w.Buf[mark:], h.Buf)
+func (w *Writer) insertHeader(mark int, kind byte, n int) {
+	var scratch [24]byte
+	w.insert(mark, appendHeader(scratch[:0], kind, int64(n)))
+}
+
+func (w *Writer) insert(mark int, head []byte) {
+	w.Buf = append(w.Buf, head...)
+	copy(w.Buf[mark+len(head):], w.Buf[mark:len(w.Buf)-len(head)])
+	copy(w.Buf[mark:], head)
 }
 
 func (w *Writer) crlf() { w.Buf = append(w.Buf, '\r', '\n') }
