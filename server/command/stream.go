@@ -190,16 +190,18 @@ func (c *Call) findStream(key []byte) (s *store.Stream, ok bool) {
 // findStreamToEdit is findStream for commands that change groups, which Redis
 // counts as reading.
 func (c *Call) findStreamToEdit(key []byte) (s *store.Stream, ok bool) {
-	if s, ok = c.findStream(key); s != nil {
-		s = c.DB.EditStream(key)
-	}
-	return s, ok
+	return c.editStream(c.FindRead(key))
 }
 
 // findStreamToWrite is FindWrite for a stream.
 func (c *Call) findStreamToWrite(key []byte) (s *store.Stream, ok bool) {
-	if s, ok = c.streamOf(c.FindWrite(key)); s != nil {
-		s = c.DB.EditStream(key)
+	return c.editStream(c.FindWrite(key))
+}
+
+// editStream is streamOf for changing it.
+func (c *Call) editStream(e store.Entry, found bool) (s *store.Stream, ok bool) {
+	if s, ok = c.streamOf(e, found); s != nil {
+		s = c.DB.EditStream(e)
 	}
 	return s, ok
 }

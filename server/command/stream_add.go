@@ -182,13 +182,14 @@ func runXAdd(c *Call) {
 		s = c.DB.CreateStream(key, 0)
 	}
 	s.Append(id, pairs)
-	c.replyID(id)
+	text := c.spellID(id)
+	c.Out.Bulk(text)
 	c.modified(EventStream, "xadd", key)
 	if opts.auto || opts.autoSeq || opts.trim.WholeNodes {
 		c.Rewrite(c.Args...)
 	}
 	if opts.auto || opts.autoSeq {
-		c.left.rewrite[opts.idAt] = c.spellID(id)
+		c.left.rewrite[opts.idAt] = text
 	}
 	if opts.trims {
 		if s.Trim(opts.trim) > 0 {

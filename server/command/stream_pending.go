@@ -435,13 +435,12 @@ func runXAutoClaim(c *Call) {
 	if !ok {
 		return
 	}
-	s, ok := c.streamOf(e, found)
+	s, ok := c.editStream(e, found)
 	if !ok {
 		return
 	}
 	var g *store.StreamGroup
 	if s != nil {
-		s = c.DB.EditStream(key)
 		g = s.Group(name)
 	}
 	if g == nil {

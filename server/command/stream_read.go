@@ -204,10 +204,11 @@ func (o *readOptions) read(c *Call, key []byte, after store.StreamID) bool {
 // readGrouped is read for a consumer of a group: new entries, or those that are
 // pending at the consumer.
 func (o *readOptions) readGrouped(c *Call, key []byte, after store.StreamID) bool {
-	if _, found := c.FindRead(key); !found {
+	e, found := c.FindRead(key)
+	if !found {
 		return false
 	}
-	s := c.DB.EditStream(key)
+	s := c.DB.EditStream(e)
 	g := s.Group(o.group)
 	consumer := g.Consumer(o.consumer)
 	if consumer == nil {

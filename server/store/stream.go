@@ -72,14 +72,13 @@ type StreamState struct {
 // Stream is the value of a stream, for reading.
 func (e Entry) Stream() *Stream { return e.Object().(*Stream) }
 
-// EditStream finds the stream at key in order to change it, after an active cut
-// has seen it. It is nil if there is no such key; its type must be known.
-func (db *DB) EditStream(key []byte) *Stream {
-	_, h, b := db.space.edit(key)
-	if h == 0 {
-		return nil
+// EditStream is the stream at an entry of the database, for changing it: an active
+// cut gets to see it before.
+func (db *DB) EditStream(e Entry) *Stream {
+	if s := db.space; s.cut.waiting {
+		s.preserve(e.h, db.ks.hash.sum(e.Key()))
 	}
-	return db.ks.arena.objectOf(b).(*Stream)
+	return e.Stream()
 }
 
 // CreateStream gives key an empty stream as its value, whatever it was before,

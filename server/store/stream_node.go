@@ -32,6 +32,9 @@ const (
 	// counts its bytes with 32 bits.
 	maxNode = 1 << 30
 
+	// fullNode is the most that a node gets before it needs it.
+	fullNode = 4096
+
 	// MaxStreamEntry is the largest sum of the lengths of an entry's fields and
 	// values, in bytes.
 	MaxStreamEntry = maxNode
@@ -82,21 +85,26 @@ func (s *Stream) grow(n *streamNode, delta int) []byte {
 	return s.bytes(n)
 }
 
-// setInt puts an integer in the place of the element at a position.
+// setInt puts an integer in the place of the one at a position.
 func (s *Stream) setInt(n *streamNode, at int, v int64) {
-	e, lp := listpack.EncodeInt(v), s.bytes(n)
-	if was, is := listpack.EntrySize(lp, at), e.Size(); was != is {
-		tail := len(lp) - at - was
-		if is > was {
-			lp = s.grow(n, is-was)
-		}
-		copy(lp[at+is:], lp[at+was:at+was+tail])
-		n.size = uint32(at + is + tail)
-		lp = lp[:n.size]
-		listpack.Spliced(lp, 0)
+	lp := s.bytes(n)
+	if listpack.SetInt(lp, at, v) {
+		return
 	}
+	e := listpack.EncodeInt(v)
+	was, is := listpack.EntrySize(lp, at), e.Size()
+	tail := len(lp) - at - was
+	if is > was {
+		lp = s.grow(n, is-was)
+	}
+	copy(lp[at+is:], lp[at+was:at+was+tail])
+	s.shorten(n, at+is+tail)
 	e.Put(lp[at:])
+	listpack.Spliced(s.bytes(n), 0)
 }
+
+// shorten cuts a node off after so many bytes.
+func (s *Stream) shorten(n *streamNode, size int) { n.size = uint32(size) }
 
 // intAt is an integer of a node's frame. A node that has been checked has one
 // there.
@@ -135,11 +143,16 @@ func (s *Stream) setCounts(n *streamNode, entries, deleted int64) {
 // Append adds an entry. Its ID must be greater than LastID; pairs are fields and
 // values in turn, together at most MaxStreamEntry bytes, one pair at least.
 func (s *Stream) Append(id StreamID, pairs [][]byte) {
-	at, n := s.tail(pairs)
-	if n == nil {
-		s.addNode(id, pairs)
+	size := 0
+	for _, p := range pairs {
+		size += len(p)
+	}
+	// No element takes more than that beside its text; the frame has ten at most.
+	size += (len(pairs) + 10) * listpack.MaxOverhead
+	if at, n, m := s.tail(pairs); n != nil {
+		s.appendTo(n, m, s.nodes.id(at), id, pairs, size)
 	} else {
-		s.appendTo(n, s.nodes.id(at), id, pairs)
+		s.addNode(id, pairs, size)
 	}
 	s.Added++
 	s.LastID = id
@@ -148,72 +161,74 @@ func (s *Stream) Append(id StreamID, pairs [][]byte) {
 	}
 }
 
-// tail is the last node if it has room for another entry. One that has not gets
-// the block that it needs from then on.
-func (s *Stream) tail(pairs [][]byte) (orderedAt, *streamNode) {
+// tail is the last node with its master entry, if it has room for another entry.
+// One that has not gets the block that it needs from then on.
+func (s *Stream) tail(pairs [][]byte) (at orderedAt, n *streamNode, m masterEntry) {
 	if s.nodes.count == 0 {
-		return orderedAt{}, nil
+		return at, nil, m
 	}
 	size := 0
 	for _, p := range pairs {
 		size += len(p)
 	}
-	at := s.nodes.last()
-	n := s.nodes.val(at)
+	at = s.nodes.last()
+	n = s.nodes.val(at)
 	limit := s.ks.Limits.StreamNodeBytes
 	if limit <= 0 || limit > maxNode {
 		limit = maxNode
 	}
-	full := int(n.size)+size >= limit
-	if most := s.ks.Limits.StreamNodeEntries; !full && most > 0 {
-		m := readMaster(s.bytes(n))
-		full = m.entries+m.deleted >= int64(most)
-	}
-	if !full {
-		return at, n
+	if int(n.size)+size < limit {
+		m = readMaster(s.bytes(n))
+		if most := s.ks.Limits.StreamNodeEntries; most <= 0 || m.entries+m.deleted < int64(most) {
+			return at, n, m
+		}
 	}
 	if blockSize(int(n.size)) < int(n.room) {
 		s.resize(n, int(n.size))
 	}
-	return at, nil
+	return at, nil, m
 }
 
-// addNode begins a node with an entry whose fields become those of the master
-// entry.
-func (s *Stream) addNode(id StreamID, pairs [][]byte) {
-	fields := len(pairs) / 2
-	size := listpack.Empty + intLength(1) + intLength(0) + intLength(fields) + intLength(0)
-	for i := 0; i < len(pairs); i += 2 {
-		size += listpack.EncodedSize(pairs[i])
+// addNode begins a node with an entry of at most so many bytes, whose fields become
+// those of the master entry.
+func (s *Stream) addNode(id StreamID, pairs [][]byte, most int) {
+	room := 2 * most // the fields are there twice
+	more := s.nodes.count > 0
+	if limit := s.ks.Limits.StreamNodeBytes; more && limit > room {
+		// A stream that has filled a node is likely to fill the next one.
+		room = min(limit, fullNode)
 	}
-	entry := entrySize(pairs, StreamID{}, true)
-	n := s.allocNode(size + entry)
-	n.size = uint32(size + entry)
+	n := s.allocNode(room)
+	n.size = n.room
 	w := nodeWriter{lp: s.bytes(&n), at: listpack.Empty - 1}
 	w.int(1)
 	w.int(0)
-	w.int(int64(fields))
+	w.int(int64(len(pairs) / 2))
 	for i := 0; i < len(pairs); i += 2 {
 		w.bytes(pairs[i])
 	}
 	w.int(0)
 	w.entry(pairs, StreamID{}, true)
-	w.lp[w.at] = math.MaxUint8
-	listpack.SetHeader(w.lp, len(w.lp), w.count)
+	w.end()
+	listpack.SetHeader(w.lp[:w.at], w.at, w.count)
+	s.shorten(&n, w.at)
+	if !more {
+		s.resize(&n, w.at)
+	}
 	s.nodes.insert(id, n)
 }
 
-// appendTo adds an entry to a node.
-func (s *Stream) appendTo(n *streamNode, master, id StreamID, pairs [][]byte) {
-	m := readMaster(s.bytes(n))
+// appendTo adds an entry of at most so many bytes to a node.
+func (s *Stream) appendTo(n *streamNode, m masterEntry, master, id StreamID, pairs [][]byte, most int) {
 	same := sameFields(s.bytes(n), m, pairs)
 	delta := StreamID{id.Ms - master.Ms, id.Seq - master.Seq}
 	s.setInt(n, listpack.First(s.bytes(n)), m.entries+1)
 	end := int(n.size) - 1
-	w := nodeWriter{lp: s.grow(n, entrySize(pairs, delta, same)), at: end}
+	w := nodeWriter{lp: s.grow(n, most), at: end}
 	w.entry(pairs, delta, same)
-	w.lp[w.at] = math.MaxUint8
-	listpack.Spliced(w.lp, w.count)
+	w.end()
+	listpack.Spliced(w.lp[:w.at], w.count)
+	s.shorten(n, w.at)
 }
 
 func sameFields(lp []byte, m masterEntry, pairs [][]byte) bool {
@@ -230,33 +245,6 @@ func sameFields(lp []byte, m masterEntry, pairs [][]byte) bool {
 	return true
 }
 
-func intLength(n int) int { return listpack.EncodeInt(int64(n)).Size() }
-
-// entrySize is the number of bytes that nodeWriter.entry writes.
-func entrySize(pairs [][]byte, delta StreamID, same bool) int {
-	fields := len(pairs) / 2
-	size := intLength(entrySameFields) + // either of the flags
-		listpack.EncodeInt(int64(delta.Ms)).Size() + listpack.EncodeInt(int64(delta.Seq)).Size() +
-		intLength(entryElements(fields, same))
-	step, from := 2, 1
-	if !same {
-		size += intLength(fields)
-		step, from = 1, 0
-	}
-	for i := from; i < len(pairs); i += step {
-		size += listpack.EncodedSize(pairs[i])
-	}
-	return size
-}
-
-// entryElements is what an entry states as its size.
-func entryElements(fields int, same bool) int {
-	if same {
-		return entryHead + fields
-	}
-	return entryHead + 1 + 2*fields
-}
-
 // A nodeWriter writes elements into a node that has room for them.
 type nodeWriter struct {
 	lp    []byte
@@ -265,18 +253,25 @@ type nodeWriter struct {
 }
 
 func (w *nodeWriter) put(e listpack.Element) {
-	e.Put(w.lp[w.at:])
-	w.at += e.Size()
+	w.at += e.Put(w.lp[w.at:])
 	w.count++
 }
 
 func (w *nodeWriter) int(n int64)    { w.put(listpack.EncodeInt(n)) }
 func (w *nodeWriter) bytes(p []byte) { w.put(listpack.Encode(p)) }
 
+// end marks the end of the listpack.
+func (w *nodeWriter) end() {
+	w.lp[w.at] = math.MaxUint8
+	w.at++
+}
+
 func (w *nodeWriter) entry(pairs [][]byte, delta StreamID, same bool) {
-	flags, fields := int64(0), len(pairs)/2
+	flags, fields, size := int64(0), len(pairs)/2, entryHead
 	if same {
-		flags = entrySameFields
+		flags, size = entrySameFields, size+fields
+	} else {
+		size += 1 + 2*fields
 	}
 	w.int(flags)
 	w.int(int64(delta.Ms))
@@ -290,5 +285,5 @@ func (w *nodeWriter) entry(pairs [][]byte, delta StreamID, same bool) {
 		}
 		w.bytes(pairs[i+1])
 	}
-	w.int(int64(entryElements(fields, same)))
+	w.int(int64(size))
 }

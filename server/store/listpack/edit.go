@@ -54,3 +54,18 @@ func open(lp []byte, at, del, ins int) []byte {
 	copy(wide[at+ins:], lp[at+del:n])
 	return wide
 }
+
+// SetInt overwrites the integer at a position with another that takes as many
+// bytes, and tells whether it does.
+func SetInt(lp []byte, at int, n int64) bool {
+	if lp[at] < str6 && n >= 0 && n < str6 {
+		lp[at] = byte(n) // a number of 7 bits is its own encoding
+		return true
+	}
+	e := EncodeInt(n)
+	if e.Size() != EntrySize(lp, at) {
+		return false
+	}
+	e.Put(lp[at:])
+	return true
+}

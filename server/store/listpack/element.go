@@ -56,8 +56,20 @@ func (e Element) dataSize() int {
 	return 9
 }
 
-// Put writes the element to dst, which has room for Size bytes.
-func (e Element) Put(dst []byte) {
+// MaxOverhead is how much longer than its text a string can be in a listpack, and
+// as long as any integer, in bytes.
+const MaxOverhead = 10
+
+// Put writes the element to dst, which has room for Size bytes, and returns how
+// many these were.
+func (e Element) Put(dst []byte) (size int) {
+	size = e.putData(dst)
+	putBack(dst[size:], size)
+	return size + backSize(size)
+}
+
+// putData writes the element without the length at its end.
+func (e Element) putData(dst []byte) int {
 	size := e.dataSize()
 	if e.isInt {
 		e.putInt(dst, size)
@@ -73,7 +85,7 @@ func (e Element) Put(dst []byte) {
 		}
 		copy(dst[size-len(e.text):], e.text)
 	}
-	putBack(dst[size:], size)
+	return size
 }
 
 func (e Element) putInt(dst []byte, size int) {
@@ -104,8 +116,7 @@ func (e Element) putInt(dst []byte, size int) {
 func Fill(dst []byte, elements []Element) {
 	at := headerSize
 	for _, e := range elements {
-		e.Put(dst[at:])
-		at += e.Size()
+		at += e.Put(dst[at:])
 	}
 	dst[at] = end
 	SetHeader(dst, len(dst), len(elements))
