@@ -1,7 +1,7 @@
 package acl
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/lockstep-db/lockstep/server/command"
 )
@@ -166,12 +166,8 @@ func (s *selector) runs(r *request) bool {
 	if len(r.args) < 2 {
 		return false
 	}
-	for _, arg := range s.firstArgs[r.spec.ID()] {
-		if strings.EqualFold(arg, string(r.args[1])) {
-			return true
-		}
-	}
-	return false
+	args := s.firstArgs[r.spec.ID()]
+	return len(args) > 0 && slices.Contains(args, lower(string(r.args[1])))
 }
 
 // touches says whether a key may be used in this way.

@@ -73,7 +73,7 @@ func (u *User) apply(rule string, all *Users) error {
 	if rule == "" {
 		return nil
 	}
-	switch strings.ToLower(rule) {
+	switch lower(rule) {
 	case "on":
 		u.enabled = true
 	case "off":
@@ -114,7 +114,7 @@ func (u *User) addSelector(rules string, all *Users) error {
 	}
 	s := newSelector(all.table.Len(), all.openChannels)
 	for _, w := range words {
-		if bytes.ContainsAny(w, `"'`) {
+		if bytes.ContainsAny(w, `"'`) || bytes.HasSuffix(w, []byte(")")) {
 			return errRuleSyntax // it could not be spelled so that it can be read again
 		}
 		if err := s.apply(string(w), all.table); err != nil {
@@ -151,7 +151,7 @@ func (u *User) applyPassword(rule string) error {
 }
 
 func parseHash(word string, hash *passwordHash) bool {
-	if len(word) != hex.EncodedLen(len(hash)) || strings.ToLower(word) != word {
+	if len(word) != hex.EncodedLen(len(hash)) || lower(word) != word {
 		return false
 	}
 	_, err := hex.Decode(hash[:], []byte(word))
@@ -160,7 +160,7 @@ func parseHash(word string, hash *passwordHash) bool {
 
 // apply changes the selector by one rule about commands, keys or channels.
 func (s *selector) apply(rule string, t *command.Table) error {
-	switch strings.ToLower(rule) {
+	switch lower(rule) {
 	case "":
 		return errRuleSyntax
 	case "allkeys", "~*":
@@ -258,7 +258,7 @@ func (s *selector) applyCommands(name string, allow bool, t *command.Table) erro
 			return errNoSuchCommand
 		case parent.Parent() != nil:
 			return errFirstArg
-		case name[at+1:] == "":
+		case name[at+1:] == "", hasSpaces(name):
 			return errRuleSyntax
 		case len(parent.Subcommands) == 0:
 			s.allowFirstArg(parent.ID(), name[at+1:])
@@ -273,6 +273,16 @@ func (s *selector) applyCommands(name string, allow bool, t *command.Table) erro
 	s.setCommand(spec, allow)
 	s.noteRule(spec.FullName(), allow)
 	return nil
+}
+
+// lower folds letters of ASCII, as the names of rules and commands do.
+func lower(word string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + ('a' - 'A')
+		}
+		return r
+	}, word)
 }
 
 // hasSpaces says whether a word could not stand in a line of words.

@@ -45,7 +45,7 @@ type selector struct {
 	everything bool             // the rules begin with +@all, not with -@all
 	rules      []string         // what was said about commands since, e.g. "+get", "-@slow"
 	allowed    []uint64         // a bit per command ID
-	firstArgs  map[int][]string // command ID: the first arguments with which it is allowed although its bit is not set
+	firstArgs  map[int][]string // command ID: the first arguments, in lower case, with which it is allowed although its bit is not set
 
 	keys     []keyPattern
 	channels []string
@@ -113,7 +113,7 @@ func (s *selector) allowFirstArg(id int, arg string) {
 	if s.firstArgs == nil {
 		s.firstArgs = map[int][]string{}
 	}
-	if !slices.ContainsFunc(s.firstArgs[id], func(have string) bool { return strings.EqualFold(have, arg) }) {
+	if arg = lower(arg); !slices.Contains(s.firstArgs[id], arg) {
 		s.firstArgs[id] = append(s.firstArgs[id], arg)
 	}
 }
@@ -121,7 +121,7 @@ func (s *selector) allowFirstArg(id int, arg string) {
 // noteRule remembers what was said about a command or category, in place of what
 // was said of it, or of its subcommands, before.
 func (s *selector) noteRule(name string, allow bool) {
-	name = strings.ToLower(name)
+	name = lower(name)
 	s.rules = slices.DeleteFunc(s.rules, func(rule string) bool {
 		rest, same := strings.CutPrefix(rule[1:], name)
 		return same && (rest == "" || rest[0] == '|')

@@ -74,6 +74,17 @@ func Start(t testing.TB, directives ...string) *Instance {
 	return i
 }
 
+// TryStart says why a server can not be started with these directives, as far as that
+// is known before it runs. It is nil when it can, which the caller must not expect.
+func TryStart(t testing.TB, directives ...string) error {
+	t.Helper()
+	cfg, err := config.Load(arguments(0, dirOf(t, directives), directives), strings.NewReader(""))
+	if err == nil {
+		_, err = server.New(server.Options{Config: cfg, Output: &Output{}, EphemeralPort: true, Embedded: true})
+	}
+	return err
+}
+
 // arguments puts what a test's server needs in front of the directives, and a
 // configuration file, if they begin with one, in front of all.
 func arguments(port int, dir string, directives []string) []string {
