@@ -182,6 +182,7 @@ func (s *Server) initEnv() {
 	s.call1.Env, s.callTx.Env, s.callWait.Env = &s.env, &s.env, &s.env
 	s.hooks = command.Env{Touched: s.touched, Emptied: s.emptied, Swapped: s.swapped, Ready: s.waits.signal}
 	s.env.Dumps.Compress = s.config.RDBCompression
+	s.env.ReadsAll = s.readsAll
 	s.applyCollectionLimits()
 	s.applyNotify()
 	s.applyClientLimit()

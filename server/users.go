@@ -231,6 +231,13 @@ func (s *Server) aclCheck(c *conn, spec *command.Spec, args [][]byte) command.Re
 	return ""
 }
 
+// readsAll says whether the user of a call may read every key, which is what BY and
+// GET of SORT need.
+func (s *Server) readsAll(call *command.Call) bool {
+	c, ok := call.Session.(*conn)
+	return !ok || c == nil || !c.has(flagRestricted) || s.users.ReadsEverything(c.user, call.Spec, call.Args)
+}
+
 // aclCheckScript is aclCheck for a command that a script is about to call; a refusal
 // is logged, and says where it happened.
 func (s *Server) aclCheckScript(c *conn, spec *command.Spec, args [][]byte) command.ReplyError {

@@ -62,6 +62,8 @@ type Env struct {
 	// Ready is told of a key to which elements were added that a blocked call
 	// may wait for (Call.Block). nil: nobody waits.
 	Ready func(db int, key []byte)
+	// ReadsAll says whether the user of a call may read every key. nil: all may.
+	ReadsAll func(*Call) bool
 	// Notify receives keyspace events. nil: none are wanted.
 	Notify func(class EventClass, event string, db int, key []byte)
 }
@@ -112,6 +114,8 @@ type Call struct {
 	// Again says that the call has been blocked before and is run anew because
 	// a key it waits for has changed.
 	Again bool
+	// Scripted says that a script calls the command.
+	Scripted bool
 	// Failed is set when the reply is an error.
 	Failed bool
 	// Waiting is set by Block: the call has not replied, it is to be run again.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/lockstep-db/lockstep/server/dataset"
@@ -108,9 +109,9 @@ func runRestore(c *Call) {
 	if opts.replace {
 		_, existed = c.DB.Find(key)
 	}
-	c.Out.OK()
 	if at != 0 && c.past(at) {
 		// Born dead. What it would have replaced is gone all the same.
+		c.Out.OK()
 		if existed {
 			c.DB.Delete(key)
 			c.Rewrite(delCommand, key)
@@ -118,14 +119,14 @@ func runRestore(c *Call) {
 		}
 		return
 	}
-	c.DB.Delete(key)
-	if err := dataset.Load(c.DB, key, &value, at); err != nil {
+	if !c.restore(key, &value, at, existed) {
 		c.Fail(errBadFormat)
 		return
 	}
 	if e, ok := c.DB.Find(key); ok {
 		c.setRestoredAccess(e, opts)
 	}
+	c.Out.OK()
 	if at != 0 && !opts.absolute {
 		args := append([][]byte(nil), c.Args...)
 		args[2] = c.spell(at)
@@ -133,7 +134,18 @@ func runRestore(c *Call) {
 	}
 	c.ready(key)
 	c.modified(EventGeneric, "restore", key)
-	c.ready(key)
+}
+
+// restore gives a key a value, and leaves what was there if that can not be loaded.
+func (c *Call) restore(key []byte, value *rdb.Value, at int64, existed bool) bool {
+	if !existed {
+		return dataset.Load(c.DB, key, value, at) == nil
+	}
+	aside := append(bytes.Clone(key), 0)
+	for _, taken := c.DB.Find(aside); taken; _, taken = c.DB.Find(aside) {
+		aside = append(aside, 0)
+	}
+	return dataset.Load(c.DB, aside, value, at) == nil && c.DB.Rename(aside, key)
 }
 
 // restoreExpiry is the expiry time in Unix milliseconds, 0 for none.

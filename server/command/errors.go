@@ -74,6 +74,13 @@ const (
 	errInvalidArgs     ReplyError = "ERR Invalid arguments specified for command"
 )
 
+// Errors of SORT.
+const (
+	errSortWeights   ReplyError = "ERR One or more scores can't be converted into double"
+	errSortByDenied  ReplyError = "ERR BY option of SORT denied due to insufficient ACL permissions"
+	errSortGetDenied ReplyError = "ERR GET option of SORT denied due to insufficient ACL permissions"
+)
+
 // Errors of HyperLogLogs.
 const (
 	errDamagedHyperLogLog ReplyError = "INVALIDOBJ Corrupted HLL object detected"

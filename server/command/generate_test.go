@@ -21,6 +21,7 @@ var commandGroups = []commandGroup{
 	{"hashes", 4, hashTemplates, hashWord},
 	{"sets", 5, setTemplates, setWord},
 	{"sorted sets", 6, sortedSetTemplates, sortedSetWord},
+	{"sorting", 2, sortTemplates, sortWord},
 }
 
 // mayWait says whether a command may wait for a key. Its timeout must stay as it
@@ -55,6 +56,7 @@ func (g *generator) template() string {
 	n := g.rand.IntN(total)
 	for _, group := range groups {
 		if n -= group.weight; n < 0 {
+			g.group = group
 			return group.templates[g.rand.IntN(len(group.templates))]
 		}
 	}

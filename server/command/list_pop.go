@@ -249,6 +249,6 @@ func (c *Call) notifyPop(key []byte, left bool) {
 // keepScratch keeps a buffer for the next command, unless it has become large.
 func (c *Call) keepScratch(b []byte) {
 	if cap(b) <= 64<<10 {
-		c.scratch = b
+		c.scratch = b[:0]
 	}
 }

@@ -1,13 +1,14 @@
 package command
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lockstep-db/lockstep/server/dataset"
 )
 
 // A script is a few commands with their replies and, after an arrow, the
@@ -126,6 +127,7 @@ var scriptGroups = []struct {
 	{"HyperLogLogs", hyperLogLogScripts},
 	{"hashes", hashScripts},
 	{"sets", setScripts},
+	{"sorting", sortScripts},
 }
 
 var stringEffects = []script{
@@ -374,9 +376,9 @@ func compareDatabases(t *testing.T, primary, replica *subject, db int) {
 		}
 		atA, _ := x.ExpireAt()
 		atB, _ := y.ExpireAt()
-		if !bytes.Equal(bytes.Clone(x.StringBytes(nil)), y.StringBytes(nil)) || atA != atB {
-			t.Errorf("database %d, %s: %q until %d on the primary, %q until %d on the replica",
-				db, key, x.StringBytes(nil), atA, y.StringBytes(nil), atB)
+		if dataset.OfValue(x) != dataset.OfValue(y) || atA != atB {
+			t.Errorf("database %d, %s: a %v (%v) until %d on the primary, a %v (%v) until %d on the replica",
+				db, key, x.Type(), dataset.OfValue(x), atA, y.Type(), dataset.OfValue(y), atB)
 		}
 	}
 }

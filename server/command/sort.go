@@ -1,5 +1,13 @@
 package command
 
+import (
+	"bytes"
+
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+// SORT. sort_run.go sorts, sort_pattern.go follows BY and GET to other keys.
+
 func sortSpecs() []*Spec {
 	source := KeyAt(1, 0, 1, KeyRO|KeyAccess)
 	patterns := KeySpec{Flags: KeyRO | KeyAccess, Find: KeyFind{How: FindUnknown},
@@ -50,49 +58,139 @@ func sortKeys(args [][]byte) []KeyRef {
 	return refs
 }
 
-// parseSort checks the options and finds the destination, if there is one.
-func parseSort(c *Call) (store []byte, ok bool) {
+type sortOptions struct {
+	desc, alpha  bool
+	by           []byte // nil: the elements themselves
+	asIs         bool   // BY without a *: nothing is sorted
+	get          [][]byte
+	store        []byte // nil: to the client
+	offset, most int64  // LIMIT; most -1: all
+}
+
+func parseSort(c *Call) (o sortOptions, ok bool) {
+	o.most = -1
 	for i := 2; i < len(c.Args); i++ {
 		arg, more := c.Args[i], len(c.Args)-1-i
 		switch {
-		case equalFold(arg, "ASC"), equalFold(arg, "DESC"), equalFold(arg, "ALPHA"):
+		case equalFold(arg, "ASC"):
+			o.desc = false
+		case equalFold(arg, "DESC"):
+			o.desc = true
+		case equalFold(arg, "ALPHA"):
+			o.alpha = true
 		case equalFold(arg, "LIMIT") && more >= 2:
-			for range 2 {
-				i++
-				if _, ok := c.intArg(i); !ok {
-					return nil, false
-				}
+			if o.offset, ok = c.intArg(i + 1); !ok {
+				return o, false
 			}
+			if o.most, ok = c.intArg(i + 2); !ok {
+				return o, false
+			}
+			i += 2
 		case equalFold(arg, "STORE") && more >= 1 && c.Spec.Has(Write):
 			i++
-			store = c.Args[i]
-		case (equalFold(arg, "BY") || equalFold(arg, "GET")) && more >= 1:
+			o.store = c.Args[i]
+		case equalFold(arg, "BY") && more >= 1:
 			i++
+			o.by, o.asIs = c.Args[i], bytes.IndexByte(c.Args[i], '*') < 0
+			if !o.asIs && !c.readsAll() {
+				c.Fail(errSortByDenied)
+				return o, false
+			}
+		case equalFold(arg, "GET") && more >= 1:
+			i++
+			if !c.readsAll() {
+				c.Fail(errSortGetDenied)
+				return o, false
+			}
+			o.get = append(o.get, c.Args[i])
 		default:
 			c.Fail(ErrSyntax)
-			return nil, false
+			return o, false
 		}
 	}
-	return store, true
+	return o, true
 }
 
-// runSort is SORT and SORT_RO for the values there are: strings can not be
-// sorted, and a missing key sorts to nothing.
+// readsAll says whether the user may read every key: BY and GET make up names.
+func (c *Call) readsAll() bool { return c.ReadsAll == nil || c.ReadsAll(c) }
+
 func runSort(c *Call) {
-	dst, ok := parseSort(c)
+	o, ok := parseSort(c)
 	if !ok {
 		return
 	}
-	if _, found := c.FindRead(c.Args[1]); found {
-		c.Fail(ErrWrongType)
+	s := sorting{sortOptions: o}
+	if e, found := c.FindRead(c.Args[1]); found {
+		switch e.Type() {
+		case store.TypeList, store.TypeSet, store.TypeSortedSet:
+		default:
+			c.Fail(ErrWrongType)
+			return
+		}
+		s.source = e.Type()
+		// What a set gives in any order must not depend on the order in which a
+		// machine happens to keep it, when it is stored.
+		if s.asIs && s.source == store.TypeSet && (s.store != nil || c.Scripted) {
+			s.asIs, s.alpha, s.by = false, true, nil
+		}
+		s.load(e)
+	}
+	if !s.asIs && !s.sort(c) {
+		c.Fail(errSortWeights)
 		return
 	}
-	if dst == nil {
-		c.Out.Array(0)
+	if s.store != nil {
+		s.keep(c)
+	} else {
+		s.reply(c)
+	}
+}
+
+// reply sends the elements, or what the GETs find.
+func (s *sorting) reply(c *Call) {
+	c.Out.Array(len(s.items) * max(1, len(s.get)))
+	for i := range s.items {
+		element := s.items[i].element
+		if len(s.get) == 0 {
+			c.Out.Bulk(element)
+		}
+		for _, pattern := range s.get {
+			if value, found := c.follow(pattern, element); found {
+				c.Out.Bulk(value)
+			} else {
+				c.Out.Null()
+			}
+		}
+	}
+}
+
+// keep stores the elements, or what the GETs find, as a list; what they do not find
+// is empty.
+func (s *sorting) keep(c *Call) {
+	n := len(s.items) * max(1, len(s.get))
+	c.Out.Int(int64(n))
+	if n == 0 {
+		if c.DB.Delete(s.store) {
+			c.modified(EventGeneric, "del", s.store)
+		}
 		return
 	}
-	if c.DB.Delete(dst) {
-		c.modified(EventGeneric, "del", dst)
+	list := c.DB.LoadList(s.store, 0)
+	for i := range s.items {
+		element := s.items[i].element
+		if len(s.get) == 0 {
+			list.Add(element)
+		}
+		for _, pattern := range s.get {
+			value, _ := c.follow(pattern, element)
+			list.Add(value)
+		}
 	}
-	c.Out.Int(0)
+	c.FindWrite(s.store) // if its time is over, it expires and is not replaced
+	list.Done()
+	c.created(s.store)
+	c.Changed(n)
+	c.Touch(s.store)
+	c.notify(EventList, "sortstore", s.store)
+	c.ready(s.store)
 }

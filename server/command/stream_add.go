@@ -180,6 +180,7 @@ func runXAdd(c *Call) {
 	}
 	if s == nil {
 		s = c.DB.CreateStream(key, 0)
+		c.created(key)
 	}
 	s.Append(id, pairs)
 	text := c.spellID(id)

@@ -139,6 +139,7 @@ func runXGroupCreate(c *Call) {
 	}
 	if s == nil {
 		s = c.DB.CreateStream(key, 0)
+		c.created(key)
 		c.Touch(key)
 	}
 	if s.AddGroup(c.Args[3], id, opts.read) == nil {

@@ -150,7 +150,10 @@ func (r *Reader) score(asText bool) error {
 func parseScore(p []byte) (float64, error) {
 	f, err := strconv.ParseFloat(string(p), 64)
 	if math.IsInf(f, 0) {
-		err = nil
+		return f, nil
+	}
+	if err == nil && bytes.IndexByte(p, '_') >= 0 { // which only Go takes for a part of a number
+		err = strconv.ErrSyntax
 	}
 	return f, err
 }
