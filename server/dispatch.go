@@ -18,7 +18,9 @@ const (
 	errMisconf     command.ReplyError = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. " +
 		"Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). " +
 		"Please check the Redis logs for details about the RDB error."
-	errDebugOff command.ReplyError = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+	// A monitor counts as a replica: what it reads would get lost among what it sees.
+	errReplicaSpeaks command.ReplyError = "ERR Replica can't interact with the keyspace"
+	errDebugOff      command.ReplyError = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
 )
 
 // request takes one request through the gates to its command. It returns false
@@ -120,6 +122,9 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if s.repl.stale && flags&command.Stale == 0 && !s.config.ReplicaServeStaleData {
 		return errMasterDown
 	}
+	if c.has(flagMonitor) && flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0 {
+		return errReplicaSpeaks
+	}
 	if c.has(flagMulti) && flags&command.NoMulti != 0 {
 		return errNotInMulti
 	}
@@ -166,9 +171,6 @@ func (s *Server) publishGate() command.ReplyError {
 // run executes a command on a call whose arguments and database are set.
 func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 	s.prepare(c, call)
-	if len(s.monitors) > 0 && spec != s.execCommand && !call.Again {
-		s.feedMonitors(c, spec, call.Args)
-	}
 	before := len(c.out.Buf)
 	previous := s.current
 	s.current = c
@@ -177,8 +179,8 @@ func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 		s.track(spec, call.Args)
 	}
 	s.current = previous
-	if len(s.monitors) > 0 && spec == s.execCommand {
-		s.feedMonitors(c, spec, call.Args) // behind what it executed
+	if len(s.monitors) > 0 && !call.Again {
+		s.feedMonitors(c, spec, call.Args)
 	}
 	s.finish(c, call, spec, before)
 	if previous == nil {

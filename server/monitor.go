@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/lockstep-db/lockstep/server/command"
 )
@@ -25,23 +26,44 @@ func (m *monitors) remove(c *conn) {
 func (s *Server) cmdMonitor(call *command.Call) {
 	c := session(call)
 	if c.has(flagMulti) {
-		call.Fail("ERR MONITOR isn't allowed in transactions")
+		call.Fail("ERR MONITOR isn't allowed for DENY BLOCKING client")
 		return
 	}
-	if !c.has(flagMonitor) {
-		c.flags |= flagMonitor
-		s.monitors = append(s.monitors, c)
+	if c.has(flagMonitor) {
+		return // and no reply, as in Redis: it would stand among the lines
 	}
+	c.flags |= flagMonitor
+	s.monitors = append(s.monitors, c)
 	call.Out.OK()
 }
 
-// feedMonitors shows a command to whoever watches.
+// feedMonitors shows a command to whoever watches, once it has run: what it has
+// changed about the connection, such as its database, counts already.
 func (s *Server) feedMonitors(c *conn, spec *command.Spec, args [][]byte) {
+	source := c.peer
+	if c.has(flagUnix) {
+		source = "unix:" + strings.TrimSuffix(c.peer, ":0")
+	}
+	s.showMonitors(source, c.db, spec, args)
+}
+
+// ranInScript is called for every command that a script has run in a database: to
+// monitors and to client-side caching it is a command like others.
+func (s *Server) ranInScript(db int, spec *command.Spec, args [][]byte) {
+	if len(s.monitors) > 0 {
+		s.showMonitors("lua", db, spec, args)
+	}
+	if s.tracking.clients > 0 {
+		s.track(spec, args)
+	}
+}
+
+func (s *Server) showMonitors(source string, db int, spec *command.Spec, args [][]byte) {
 	if spec.Flags&(command.SkipMonitor|command.Admin) != 0 || s.loading {
 		return
 	}
 	us := s.clock.base.Add(s.clock.elapsed()).UnixMicro()
-	line := fmt.Appendf(nil, "%d.%06d [%d %s]", us/1e6, us%1e6, c.db, c.peer)
+	line := fmt.Appendf(nil, "+%d.%06d [%d %s]", us/1e6, us%1e6, db, source)
 	for i, a := range args {
 		line = append(line, ' ')
 		if i > 0 && secretArg(spec, args, i) {
@@ -50,8 +72,9 @@ func (s *Server) feedMonitors(c *conn, spec *command.Spec, args [][]byte) {
 		}
 		line = appendQuoted(line, a)
 	}
+	line = append(line, "\r\n"...)
 	for _, m := range s.monitors {
-		m.out.Simple(string(line))
+		m.out.Raw(line)
 		s.wantWrite(m)
 		s.checkOutputLimit(m)
 	}

@@ -129,7 +129,7 @@ func (s *Server) slowlogSpec() *command.Spec {
 
 func (s *Server) cmdSlowlogGet(call *command.Call) {
 	if len(call.Args) > 3 {
-		call.Fail(errSubArity("slowlog|get"))
+		call.Fail(errSubSyntax("slowlog", call.Args[1]))
 		return
 	}
 	count := int64(10)
