@@ -11,8 +11,9 @@ import (
 
 const (
 	readChunk = 32 << 10 // bytes taken from a socket per event, so that no client starves the others
-	// keepOut is how much of a reply buffer a connection keeps between replies.
-	keepOut = 16 << 10
+	// keepOut is how much of a reply buffer a connection keeps between replies, while it
+	// is not idle: 16 replies of 1 KiB in one piece must not need a new one every time.
+	keepOut = 64 << 10
 	// keepIn likewise for what it received.
 	keepIn = 32 << 10
 )
