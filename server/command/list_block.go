@@ -20,7 +20,7 @@ func blockingPop(c *Call, left bool) {
 		if found {
 			c.Out.Array(2)
 			c.Out.Bulk(key)
-			c.popOne(key, e.List(), left)
+			c.popOne(key, e, left)
 			c.Rewrite(popCommand(left), key)
 			return
 		}

@@ -38,22 +38,23 @@ func pop(c *Call, left bool) {
 	case !found:
 		c.Out.Null()
 	case counted:
-		c.popMany(key, e.List(), left, n)
+		c.popMany(key, e, left, n)
 	default:
-		c.popOne(key, e.List(), left)
+		c.popOne(key, e, left)
 	}
 }
 
 // popOne replies with the element at an end of a list and removes it.
-func (c *Call) popOne(key []byte, l store.List, left bool) {
-	it := fromEnd(l, left)
+func (c *Call) popOne(key []byte, e store.Entry, left bool) {
+	it := fromEnd(e.List(), left)
 	c.Out.Bulk(it.Get(c.digits()))
-	c.popped(key, left, 1)
+	c.popped(key, e, left, 1)
 }
 
 // popMany replies with an array of up to n elements and removes them. It returns
 // how many they are.
-func (c *Call) popMany(key []byte, l store.List, left bool, n int64) int {
+func (c *Call) popMany(key []byte, e store.Entry, left bool, n int64) int {
+	l := e.List()
 	count := int(min(n, int64(l.Len())))
 	c.Out.Array(count)
 	if count == 0 {
@@ -64,7 +65,7 @@ func (c *Call) popMany(key []byte, l store.List, left bool, n int64) int {
 		c.Out.Bulk(it.Get(c.digits()))
 		it.Step()
 	}
-	c.popped(key, left, count)
+	c.popped(key, e, left, count)
 	return count
 }
 
@@ -77,15 +78,20 @@ func fromEnd(l store.List, left bool) store.ListIterator {
 }
 
 // popped removes elements that have been replied with.
-func (c *Call) popped(key []byte, left bool, n int) {
-	rest := c.DB.ListPop(key, left, n)
-	event := "rpop"
-	if left {
-		event = "lpop"
-	}
+func (c *Call) popped(key []byte, e store.Entry, left bool, n int) {
+	rest := c.DB.ListPopFound(e, key, left, n)
 	c.Changed(n)
+	c.tellPopped(key, left, rest)
+}
+
+// tellPopped tells listeners that elements have gone, and how many are left.
+func (c *Call) tellPopped(key []byte, left bool, rest int) {
 	c.Touch(key)
-	c.notify(EventList, event, key)
+	if left {
+		c.notify(EventList, "lpop", key)
+	} else {
+		c.notify(EventList, "rpop", key)
+	}
 	if rest == 0 {
 		c.keyGone(key)
 	}
@@ -162,7 +168,7 @@ func popFirst(c *Call, o mpopOptions) (replied bool) {
 		}
 		c.Out.Array(2)
 		c.Out.Bulk(key)
-		n := c.popMany(key, e.List(), o.first, o.count)
+		n := c.popMany(key, e, o.first, o.count)
 		c.Rewrite(popCommand(o.first), key, c.spell(int64(n)))
 		return true
 	}
@@ -210,40 +216,19 @@ func (c *Call) move(from, to []byte, fromLeft, toLeft bool) (replied bool) {
 	value := append(c.digits()[:0], it.Get(c.digits())...)
 	defer func() { c.keepScratch(value) }()
 	c.Out.Bulk(value)
-	if l.Len() == 1 && bytes.Equal(from, to) {
-		c.rotated(from, fromLeft, toLeft)
-		return true
+	rest := 1
+	if l.Len() > 1 || !bytes.Equal(from, to) { // otherwise the only element stays where it is
+		rest = c.DB.ListPopFound(e, from, fromLeft, 1)
+		if exists {
+			c.DB.ListPush(to, toLeft, value)
+		} else {
+			c.newList(to, toLeft, value)
+		}
 	}
-	rest := c.DB.ListPop(from, fromLeft, 1)
-	c.pushAll(to, toLeft, exists, value)
 	c.Changed(1)
-	c.Touch(from)
-	c.notifyPop(from, fromLeft)
-	if rest == 0 {
-		c.keyGone(from)
-	}
+	c.pushed(to, toLeft)
+	c.tellPopped(from, fromLeft, rest)
 	return true
-}
-
-// rotated is move for the only element of a list to where it is: nothing happens,
-// and everybody is told.
-func (c *Call) rotated(key []byte, fromLeft, toLeft bool) {
-	c.Changed(1)
-	c.Touch(key)
-	if toLeft {
-		c.notify(EventList, "lpush", key)
-	} else {
-		c.notify(EventList, "rpush", key)
-	}
-	c.notifyPop(key, fromLeft)
-}
-
-func (c *Call) notifyPop(key []byte, left bool) {
-	if left {
-		c.notify(EventList, "lpop", key)
-	} else {
-		c.notify(EventList, "rpop", key)
-	}
 }
 
 // keepScratch keeps a buffer for the next command, unless it has become large.

@@ -7,32 +7,38 @@ func runRPushX(c *Call) { push(c, false, true) }
 
 func push(c *Call, left, ifExists bool) {
 	key := c.Args[1]
-	_, found, failed := c.findListToWrite(key)
+	e, found, failed := c.findListToWrite(key)
+	values, length := c.Args[2:], 0
 	switch {
 	case failed:
 		return
-	case !found && ifExists:
+	case found:
+		length = c.DB.ListPushFound(e, key, left, values...)
+	case ifExists:
 		c.Out.Int(0)
 		return
+	default:
+		length = c.newList(key, left, values...)
 	}
-	values := c.Args[2:]
-	c.Out.Int(int64(c.pushAll(key, left, found, values...)))
+	c.Out.Int(int64(length))
 	c.Changed(len(values))
+	c.pushed(key, left)
 }
 
-// pushAll adds elements to a list, and tells everybody but replicas. The bytes may
-// not be the keyspace's own.
-func (c *Call) pushAll(key []byte, left, exists bool, values ...[]byte) (length int) {
+// newList makes a list of elements.
+func (c *Call) newList(key []byte, left bool, values ...[]byte) (length int) {
 	length = c.DB.ListPush(key, left, values...)
-	if !exists {
-		c.created(key)
-		c.ready(key)
-	}
+	c.created(key)
+	c.ready(key)
+	return length
+}
+
+// pushed tells listeners of new elements.
+func (c *Call) pushed(key []byte, left bool) {
 	c.Touch(key)
 	if left {
 		c.notify(EventList, "lpush", key)
 	} else {
 		c.notify(EventList, "rpush", key)
 	}
-	return length
 }

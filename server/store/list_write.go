@@ -30,6 +30,19 @@ func (db *DB) editList(key []byte) (e listEdit, found bool) {
 	return e, true
 }
 
+// editFound is editList for the entry that Find has just given for key. A large list
+// need not be looked up again, unless a cut may have to see it first.
+func (db *DB) editFound(found Entry, key []byte) listEdit {
+	if !db.space.cut.waiting {
+		if b := found.block(); isObject(b[atKind]) {
+			object := db.ks.arena.objectOf(b).(*listObject)
+			return listEdit{db: db, key: key, h: found.h, object: object, limit: db.ks.Limits.list()}
+		}
+	}
+	e, _ := db.editList(key)
+	return e
+}
+
 func (e *listEdit) len() int {
 	if e.object != nil {
 		return e.object.len()
@@ -85,24 +98,37 @@ func (l *listObject) asListpack(limit listLimit) (lp []byte, fits bool) {
 // the number of elements.
 func (db *DB) ListPush(key []byte, left bool, values ...[]byte) (length int) {
 	e, found := db.editList(key)
-	bytes := 0
-	for _, v := range values {
-		bytes += len(v)
+	if !found {
+		return e.create(left, values)
 	}
-	switch {
-	case !found && e.limit.exceeded(listpack.Empty+bytes, len(values)):
+	return e.push(left, values)
+}
+
+// ListPushFound is ListPush for the entry that Find has just given for key, which
+// saves looking it up again.
+func (db *DB) ListPushFound(found Entry, key []byte, left bool, values ...[]byte) (length int) {
+	e := db.editFound(found, key)
+	return e.push(left, values)
+}
+
+// create makes a list of values.
+func (e *listEdit) create(left bool, values [][]byte) (length int) {
+	db, key := e.db, e.key
+	if e.limit.exceeded(listpack.Empty+textSize(values), len(values)) {
 		e.object = &listObject{arena: db.ks.arena}
 		db.setObject(key, TypeList, EncodingQuicklist, e.object, 0)
-	case !found:
-		_, e.packed = db.space.create(db.ks.hash.sum(key), key, kindPackedList, listpack.Empty+encodedSize(values), 0)
-		listpack.AppendEmpty(e.packed[:0])
-		e.packed[len(e.packed)-1] = e.packed[listHeader] // the end mark
-		listpack.SetHeader(e.packed, len(e.packed), len(values))
-		putAll(e.packed[listHeader:], left, values)
-		return len(values)
-	default:
-		e.unpack(bytes, len(values))
+		return e.push(left, values)
 	}
+	_, e.packed = db.space.create(db.ks.hash.sum(key), key, kindPackedList, listpack.Empty+encodedSize(values), 0)
+	listpack.AppendEmpty(e.packed[:0])
+	e.packed[len(e.packed)-1] = e.packed[listHeader] // the end mark
+	listpack.SetHeader(e.packed, len(e.packed), len(values))
+	putAll(e.packed[listHeader:], left, values)
+	return len(values)
+}
+
+func (e *listEdit) push(left bool, values [][]byte) (length int) {
+	e.unpack(textSize(values), len(values))
 	if e.object != nil {
 		for _, v := range values {
 			e.object.push(left, v, e.limit)
@@ -140,11 +166,30 @@ func putAll(dst []byte, backwards bool, values [][]byte) {
 	}
 }
 
+func textSize(values [][]byte) int {
+	size := 0
+	for _, v := range values {
+		size += len(v)
+	}
+	return size
+}
+
 // ListPop removes n elements, all of them if there are no more, from the head
 // (left) or the tail of the list at key, which must exist, and returns how many
 // are left.
 func (db *DB) ListPop(key []byte, left bool, n int) (length int) {
 	e, _ := db.editList(key)
+	return e.pop(left, n)
+}
+
+// ListPopFound is ListPop for the entry that Find has just given for key, which
+// saves looking it up again.
+func (db *DB) ListPopFound(found Entry, key []byte, left bool, n int) (length int) {
+	e := db.editFound(found, key)
+	return e.pop(left, n)
+}
+
+func (e *listEdit) pop(left bool, n int) (length int) {
 	length = e.len()
 	n = min(n, length)
 	if left {
@@ -289,56 +334,4 @@ func (db *DB) ListRemove(key []byte, n int, value []byte) (removed int) {
 		e.shrunk()
 	}
 	return removed
-}
-
-// ListLoader builds a list piece by piece, from the head to the tail.
-type ListLoader struct {
-	db       *DB
-	key      []byte
-	expireAt int64
-	object   *listObject
-	limit    listLimit
-}
-
-// LoadList begins to build a list that is to become the value of key, whatever is
-// there, with an expiry time in Unix milliseconds or 0. The key is not to be
-// changed before Done.
-func (db *DB) LoadList(key []byte, expireAt int64) *ListLoader {
-	return &ListLoader{db, key, expireAt, &listObject{arena: db.ks.arena}, db.ks.Limits.list()}
-}
-
-// Add adds an element.
-func (l *ListLoader) Add(p []byte) { l.object.push(false, p, l.limit) }
-
-// AddListpack adds a node as Nodes gives it: a listpack, which must be valid. One
-// without elements is left out.
-func (l *ListLoader) AddListpack(lp []byte) {
-	if listpack.First(lp) != 0 {
-		l.object.addListpack(lp)
-	}
-}
-
-// AddPlain adds a node of one element.
-func (l *ListLoader) AddPlain(p []byte) { l.object.addPlain(l.object.last-l.object.first, p) }
-
-// Done makes the list the value of its key and tells whether it has elements;
-// otherwise nothing changes.
-func (l *ListLoader) Done() bool {
-	o := l.object
-	if o.len() == 0 {
-		return false
-	}
-	if lp, fits := o.asListpack(l.limit); fits {
-		l.db.setPacked(l.key, TypeList, EncodingListpack, lp, l.expireAt)
-		o.Release(1)
-		return true
-	}
-	l.db.setObject(l.key, TypeList, EncodingQuicklist, o, l.expireAt)
-	return true
-}
-
-// Drop gives back what was added: the list is not wanted.
-func (l *ListLoader) Drop() {
-	objects := &l.db.ks.arena.objects
-	objects.remove(objects.add(l.object))
 }
