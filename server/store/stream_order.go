@@ -153,13 +153,25 @@ func (o *ordered[V]) remove(at orderedAt) {
 		}
 		return
 	}
-	// Blocks that have become short are put together, so that few values never
-	// hold the room of many.
-	if after := at.block + 1; after < len(o.blocks) && len(b.ids)+len(o.blocks[after].ids) <= orderedMax/4 {
-		b.ids = append(b.ids, o.blocks[after].ids...)
-		b.vals = append(b.vals, o.blocks[after].vals...)
-		o.drop(after)
+	o.join(at.block)
+	if at.block > 0 {
+		o.join(at.block - 1)
 	}
+}
+
+// join puts a block and the next one together when both have become short, so
+// that few values never hold the room of many.
+func (o *ordered[V]) join(block int) {
+	if block+1 >= len(o.blocks) {
+		return
+	}
+	b, next := o.blocks[block], o.blocks[block+1]
+	if len(b.ids)+len(next.ids) > orderedMax/4 {
+		return
+	}
+	b.ids = append(b.ids, next.ids...)
+	b.vals = append(b.vals, next.vals...)
+	o.drop(block + 1)
 }
 
 // drop takes a block off the directory; the first one without moving the others.
