@@ -74,6 +74,8 @@ func debugHelp(call *command.Call) {
 		"    integer, double, null, array, set, map, attrib, push, verbatim, true, false.",
 		"RELOAD [option ...]", "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
 		"    * NOSAVE: load the file that is there.",
+		"    * NOFLUSH: keep the data in memory, and add what is in the file.",
+		"    * MERGE: replace keys that are there already; without it they are an error.",
 		"SET-ACTIVE-EXPIRE <0|1>", "    Setting it to 0 disables expiring keys (and hash-fields) in background.",
 		"SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed.",
 	).Run(call)
@@ -160,17 +162,21 @@ func (s *Server) debugSetActiveExpire(call *command.Call) {
 }
 
 func (s *Server) debugReload(call *command.Call) {
-	save := true
+	o := reloading{save: true, flush: true}
 	for _, arg := range call.Args[2:] {
 		switch {
 		case foldIs(arg, "nosave"):
-			save = false
+			o.save = false
+		case foldIs(arg, "noflush"):
+			o.flush = false
+		case foldIs(arg, "merge"):
+			o.merge = true
 		default:
-			call.Fail("ERR DEBUG RELOAD only supports the NOSAVE option: what is in memory is always replaced.")
+			call.Fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
 			return
 		}
 	}
-	if save {
+	if o.save {
 		if err := s.saving.foreground(s); err != nil {
 			call.Fail(command.ReplyError("ERR " + err.Error()))
 			return
@@ -178,7 +184,7 @@ func (s *Server) debugReload(call *command.Call) {
 	}
 	c := session(call)
 	s.blockConn(c, "reload", nil, func(unblockReason) {})
-	s.reload(func(err error) {
+	s.reload(o, func(err error) {
 		if c.blocked == nil || c.blocked.kind != "reload" {
 			return
 		}

@@ -2,8 +2,10 @@ package server
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/lockstep-db/lockstep/server/command"
 	"github.com/lockstep-db/lockstep/server/dataset"
 	"github.com/lockstep-db/lockstep/server/rdb"
 	"github.com/lockstep-db/lockstep/server/replication"
@@ -36,9 +38,10 @@ type snapshot struct {
 	offset int64       // of the stream at the cut
 
 	enc    rdb.Encoder
-	handed int // bytes
-	large  int // bytes of large values; the others are too small to matter
-	db     int // the database that the encoder is in; -1 before the first
+	handed int  // bytes
+	idle   bool // the eviction policy goes by idle times
+	large  int  // bytes of large values; the others are too small to matter
+	db     int  // the database that the encoder is in; -1 before the first
 
 	started time.Duration
 	keys    int64
@@ -55,6 +58,7 @@ type snapshot struct {
 // calls walk.
 func (s *Server) beginSnapshot(done func(error)) (*snapshot, error) {
 	sn := &snapshot{server: s, db: -1, offset: s.repl.offset(), started: s.clock.elapsed(), done: done}
+	sn.idle = strings.HasSuffix(s.config.MaxmemoryPolicy, "-lru")
 	cut, err := s.keyspace.Cut(sn.emit)
 	if err != nil {
 		return nil, err
@@ -101,11 +105,24 @@ func (sn *snapshot) emit(db int, e store.Entry) {
 		sn.db = db
 	}
 	before := sn.handed
-	dataset.Encode(&sn.enc, e, rdb.NoAccess)
+	dataset.Encode(&sn.enc, e, sn.access(e))
 	if n := sn.handed - before; n > 2*snapshotChunk {
 		sn.large += n
 	}
 	sn.keys++
+}
+
+// access is what the eviction policy goes by, so that it goes on where the file is
+// loaded.
+func (sn *snapshot) access(e store.Entry) rdb.Access {
+	used := rdb.NoAccess
+	switch s := sn.server; {
+	case s.env.LFU:
+		used.Frequency = int(s.env.Frequency(e.Access(), s.clock.unixMs))
+	case sn.idle:
+		used.IdleSeconds = command.IdleSeconds(e, s.clock.unixMs)
+	}
+	return used
 }
 
 // handOn passes the collected bytes to the file or to the replicas.

@@ -52,28 +52,6 @@ func (n *replNotes) take(key, value []byte) {
 	}
 }
 
-// loadBatch is a run of entries on its way from the parser to the reactor. The
-// bytes of all of them are in one arena, so that a batch is two allocations.
-type loadBatch struct {
-	arena []byte
-	items []loadItem
-}
-
-type loadItem struct {
-	kind     rdb.Kind // entry, more of it, or function
-	db       int
-	keyEnd   int       // in the arena; the key begins where the previous item ended
-	valueEnd int       // in the arena
-	value    rdb.Value // without its bytes
-	expireAt int64
-}
-
-// A batch is applied in one turn of the loop, so its size is what bounds the turn.
-const (
-	batchItems = 1024
-	batchBytes = 256 << 10
-)
-
 // load is one data set being read. A goroutine parses; the reactor applies batches
 // between its events, and so goes on answering.
 type load struct {
@@ -90,6 +68,7 @@ type load struct {
 	consumed  int64
 	keys      int64
 	expired   int64
+	replaces  bool  // a key that is there already is replaced
 	empty     int64 // collections without elements, which are left out
 	leftOut   bool  // the entry whose parts come is left out
 	loader    dataset.Loader
@@ -151,16 +130,6 @@ func (l *load) parse(ctx context.Context) (notes replNotes, err error) {
 	}
 }
 
-func (b *loadBatch) add(rec *rdb.Record) {
-	it := loadItem{kind: rec.Kind, db: rec.DB, value: rec.Value, expireAt: rec.ExpireAt}
-	b.arena = append(b.arena, rec.Key...)
-	it.keyEnd = len(b.arena)
-	b.arena = append(b.arena, rec.Value.Data...)
-	it.valueEnd = len(b.arena)
-	it.value.Data = nil
-	b.items = append(b.items, it)
-}
-
 // give passes a batch to the reactor, and waits while it has not applied the one
 // before the last.
 func (l *load) give(ctx context.Context, b *loadBatch, consumed int64) error {
@@ -176,68 +145,6 @@ func (l *load) give(ctx context.Context, b *loadBatch, consumed int64) error {
 			l.apply(b)
 		}
 	})
-	return nil
-}
-
-func (l *load) apply(b *loadBatch) {
-	from := 0
-	for i := range b.items {
-		it := &b.items[i]
-		key := b.arena[from:it.keyEnd]
-		it.value.Data = b.arena[it.keyEnd:it.valueEnd]
-		from = it.valueEnd
-		if err := l.applyItem(it, key); err != nil {
-			l.fail(err)
-			return
-		}
-	}
-}
-
-func (l *load) applyItem(it *loadItem, key []byte) error {
-	ks := l.server.keyspace
-	switch {
-	case it.kind == rdb.KindFunction:
-		if err := l.server.functions.load(it.value.Data, false); err != nil {
-			return fmt.Errorf("load function library: %w", err)
-		}
-		return nil
-	case it.db >= ks.Databases():
-		return fmt.Errorf("load key %q into database %d: %w (0 to %d; see the directive databases)", key, it.db, errNoSuchDB, ks.Databases()-1)
-	case it.kind == rdb.KindEntry:
-		return l.applyEntry(it, key)
-	case l.leftOut: // with the first part
-		return nil
-	}
-	if err := l.loader.More(&it.value); err != nil {
-		return fmt.Errorf("load key %q into database %d: %w", key, it.db, err)
-	}
-	return nil
-}
-
-// applyEntry loads a value, or the first part of it.
-func (l *load) applyEntry(it *loadItem, key []byte) error {
-	db := l.server.keyspace.DB(it.db)
-	l.leftOut = true
-	switch {
-	case it.value.Empty():
-		l.empty++
-		return nil
-	case !l.keepOld && it.expireAt != 0 && it.expireAt <= l.server.clock.unixMs:
-		l.expired++
-		l.onExpired(it.db, key)
-		return nil
-	}
-	l.leftOut = false
-	var err error
-	if _, exists := db.Find(key); exists {
-		err = errDuplicateKey
-	} else {
-		err = l.loader.Load(db, key, &it.value, it.expireAt)
-	}
-	if err != nil {
-		return fmt.Errorf("load key %q into database %d: %w", key, it.db, err)
-	}
-	l.keys++
 	return nil
 }
 
@@ -338,23 +245,56 @@ type expiredKey struct {
 	key []byte
 }
 
-// reload replaces the data set by what is in the snapshot file (DEBUG RELOAD).
-func (s *Server) reload(done func(error)) {
+// reloading is the options of DEBUG RELOAD.
+type reloading struct {
+	save  bool // first
+	flush bool // the data set gives way; otherwise the file adds to it
+	merge bool // a key that is there already is replaced; otherwise that is an error
+}
+
+// reload loads the snapshot file (DEBUG RELOAD). Until it has been checked, nothing
+// changes.
+func (s *Server) reload(o reloading, done func(error)) {
+	path, databases := s.snapshotPath(), s.keyspace.Databases()
+	s.loading = true
+	end := func(err error) {
+		s.loading = false
+		done(err)
+	}
+	s.repl.work.Add(1)
+	go func() {
+		defer s.repl.work.Done()
+		file, err := os.Open(path)
+		if err != nil {
+			err = fmt.Errorf("open snapshot: %w", err)
+		} else if err = checkSnapshot(path, databases); err != nil {
+			_ = file.Close() // it was only read
+		}
+		s.post(func() {
+			if err != nil {
+				end(err)
+				return
+			}
+			s.reloadFrom(file, o, end)
+		})
+	}()
+}
+
+func (s *Server) reloadFrom(file *os.File, o reloading, done func(error)) {
 	var onExpired func(db int, key []byte)
 	if !s.repl.hideExpired {
 		onExpired = func(int, []byte) {}
 	}
-	file, err := os.Open(s.snapshotPath())
-	if err != nil {
-		done(fmt.Errorf("open snapshot: %w", err))
-		return
+	if o.flush {
+		if s.env.Emptied != nil {
+			for i := range s.keyspace.Databases() {
+				s.env.Emptied(i)
+			}
+		}
+		s.keyspace.FlushAll()
 	}
-	s.loading = true
-	s.keyspace.FlushAll()
-	s.startLoad(file, onExpired, func(l *load, err error) {
-		s.loading = false
-		done(err)
-	})
+	s.startLoad(file, onExpired, func(_ *load, err error) { done(err) })
+	s.repl.load.replaces = o.merge
 }
 
 // removeLeftovers deletes the temporary files of a server that did not end in

@@ -242,3 +242,67 @@ func ziplistBody(e string) []byte {
 	}
 	return little(0xe0, 8)
 }
+
+// TestReloadOfABadFileKeepsTheData: the file is checked before the data gives way.
+func TestReloadOfABadFileKeepsTheData(t *testing.T) {
+	dir := t.TempDir()
+	c := startOursFor(t, dir)
+	c.Must("OK", "SET", "kept", "v")
+	good := append(rdb.AppendSelectDB(rdb.AppendHeader(nil), 0, 1, 0), "\x04\x01h\x01\x01f\x01v"...)
+	good = rdb.AppendEOF(good, rdb.Checksum(0, good))
+	for name, file := range map[string][]byte{
+		"cut in a value":       good[:len(good)-11],
+		"a wrong checksum":     append(good[:len(good)-1:len(good)-1], good[len(good)-1]^1),
+		"a damaged collection": append(rdb.AppendHeader(nil), "\x10\x01h\x08\x08\x00\x00\x00\x01\x00\x01\xff"...),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "dump.rdb"), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if reply := fmt.Sprint(c.Do("DEBUG", "RELOAD", "NOSAVE")); !strings.Contains(reply, "Error trying to load the RDB dump") {
+			t.Errorf("%s: %s", name, reply)
+		}
+		c.Must("v", "GET", "kept")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "dump.rdb"), good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.Must("OK", "DEBUG", "RELOAD", "NOSAVE", "NOFLUSH")
+	c.Must("v", "GET", "kept")
+	c.Must("v", "HGET", "h", "f")
+	c.Must("1", "HSET", "h", "g", "w")
+	c.Must("OK", "DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE")
+	c.Must("1", "HLEN", "h")
+	c.Must("OK", "DEBUG", "RELOAD", "NOSAVE")
+	c.Must("1", "DBSIZE")
+}
+
+// TestUseOfKeysIsSaved: what eviction goes by survives a restart.
+func TestUseOfKeysIsSaved(t *testing.T) {
+	for _, row := range []struct{ policy, ask, want string }{
+		{"allkeys-lru", "IDLETIME", "1000"},
+		{"allkeys-lfu", "FREQ", "200"},
+	} {
+		dir := t.TempDir()
+		redis := startRedisFor(t, dir, "--maxmemory-policy", row.policy, "--lfu-decay-time", "0")
+		redis.Must("OK", "SET", "k", "v")
+		payload := redis.Text("DUMP", "k")
+		redis.Must("OK", "RESTORE", "k", "0", payload, "REPLACE", "IDLETIME", "1000")
+		if row.ask == "FREQ" {
+			redis.Must("OK", "RESTORE", "k", "0", payload, "REPLACE", "FREQ", "200")
+		}
+		redis.Must("OK", "SAVE")
+		ours := startOursFor(t, dir, "--maxmemory-policy", row.policy, "--lfu-decay-time", "0")
+		for _, c := range []*servertest.Client{ours, startRedisAfterSave(t, ours, dir, row.policy)} {
+			got, err := strconv.Atoi(c.Text("OBJECT", row.ask, "k"))
+			if want, _ := strconv.Atoi(row.want); err != nil || got < want || got > want+30 {
+				t.Errorf("%s is %d, want %s", row.ask, got, row.want)
+			}
+		}
+	}
+}
+
+func startRedisAfterSave(t *testing.T, ours *servertest.Client, dir, policy string) *servertest.Client {
+	t.Helper()
+	ours.Must("OK", "SAVE")
+	return startRedisFor(t, dir, "--maxmemory-policy", policy, "--lfu-decay-time", "0")
+}

@@ -56,6 +56,19 @@ func (env *Env) Frequency(bits uint32, now int64) uint32 {
 	return max(bits&0xff, idle) - idle
 }
 
+// LoadedAccess is the access bits of a key that was just loaded, with the idle time
+// in seconds (0 to 194 days) and the frequency (0 to 255) that came with it, -1 for
+// none. now is in Unix milliseconds.
+func (env *Env) LoadedAccess(idle int64, frequency int, now int64) uint32 {
+	switch {
+	case env.LFU && frequency >= 0:
+		return uint32(now/60000)&minutesMask<<8 | uint32(frequency)
+	case env.LFU:
+		return uint32(now/60000)&minutesMask<<8 | lfuInitial
+	}
+	return uint32(now/1000-max(idle, 0)) & accessMask
+}
+
 // lfuTouch counts an access with a probability that falls with the counter, so
 // that 255 stands for about a million accesses.
 func (c *Call) lfuTouch(bits uint32) uint32 {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/lockstep-db/lockstep/server/dataset"
 	"github.com/lockstep-db/lockstep/server/rdb"
-	"github.com/lockstep-db/lockstep/server/store"
 )
 
 func dumpSpec() *Spec {
@@ -124,7 +123,7 @@ func runRestore(c *Call) {
 		return
 	}
 	if e, ok := c.DB.Find(key); ok {
-		c.setRestoredAccess(e, opts)
+		e.SetAccess(c.LoadedAccess(opts.idle, int(opts.freq), c.Now))
 	}
 	c.Out.OK()
 	if at != 0 && !opts.absolute {
@@ -179,15 +178,4 @@ func parsePayload(c *Call, payload []byte) (value rdb.Value, ok bool) {
 		c.Fail(errBadFormat)
 	}
 	return v, false
-}
-
-func (c *Call) setRestoredAccess(e store.Entry, o restoreOptions) {
-	switch {
-	case o.freq >= 0 && c.LFU:
-		e.SetAccess(c.minutes()<<8 | uint32(o.freq))
-	case o.idle >= 0 && !c.LFU:
-		e.SetAccess(uint32(c.Now/1000-o.idle) & accessMask)
-	default:
-		c.access(e)
-	}
 }
