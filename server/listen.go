@@ -161,8 +161,8 @@ func socketAddress(host string, port int) (syscall.Sockaddr, int, error) {
 }
 
 func (s *Server) listenUnix(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove old socket %s: %w", path, err)
+	if err := removeOldSocket(path); err != nil {
+		return fmt.Errorf("listen on unix socket: %w", err)
 	}
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -181,6 +181,20 @@ func (s *Server) listenUnix(path string) error {
 		return fmt.Errorf("listen on unix socket %s: %w", path, err)
 	}
 	return s.addListener(listener{fd, listenUnix})
+}
+
+// removeOldSocket makes way for a socket where an earlier server has left its own.
+func removeOldSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("%s exists and is not a socket; remove it or set unixsocket to another path", path)
+	}
+	return os.Remove(path)
 }
 
 // protectUnix restricts who may use the socket, before anybody can.

@@ -74,15 +74,21 @@ func Start(t testing.TB, directives ...string) *Instance {
 	return i
 }
 
-// TryStart says why a server can not be started with these directives, as far as that
-// is known before it runs. It is nil when it can, which the caller must not expect.
+// TryStart starts a server with these directives and stops it at once. It returns why
+// that was not possible.
 func TryStart(t testing.TB, directives ...string) error {
 	t.Helper()
 	cfg, err := config.Load(arguments(0, dirOf(t, directives), directives), strings.NewReader(""))
-	if err == nil {
-		_, err = server.New(server.Options{Config: cfg, Output: &Output{}, EphemeralPort: true, Embedded: true})
+	if err != nil {
+		return err
 	}
-	return err
+	s, err := server.New(server.Options{Config: cfg, Output: &Output{}, EphemeralPort: true, Embedded: true})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return s.Run(ctx)
 }
 
 // arguments puts what a test's server needs in front of the directives, and a
