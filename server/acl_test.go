@@ -435,6 +435,27 @@ func TestWrongUsersStopTheStart(t *testing.T) {
 	}
 }
 
+func TestSortMakesUpNamesOnlyForWhoReadsEverything(t *testing.T) {
+	for name, start := range map[string]func(testing.TB, ...string) *servertest.Instance{"ours": servertest.Start, "redis-server": servertest.StartRedis} {
+		c := start(t).Client(t)
+		c.Do("RPUSH", "a", "1", "2")
+		c.Must("OK", "ACL", "SETUSER", "some", "on", "nopass", "+sort", "~a")
+		c.Must("OK", "ACL", "SETUSER", "all", "on", "nopass", "+sort", "%R~*", "~a")
+		c.Must("OK", "AUTH", "all", "x")
+		c.Must("[<nil> <nil>]", "SORT", "a", "BY", "w*", "GET", "x*")
+		c.Must("OK", "AUTH", "some", "x")
+		for request, want := range map[string]string{
+			"SORT a": "[1 2]", "SORT a BY nosort": "[1 2]",
+			"SORT a BY w*":  "ERR BY option of SORT denied due to insufficient ACL permissions.",
+			"SORT a GET x*": "ERR GET option of SORT denied due to insufficient ACL permissions.",
+		} {
+			if got := fmt.Sprint(c.Do(strings.Fields(request)...)); got != want {
+				t.Errorf("%s: %s: %s", name, request, got)
+			}
+		}
+	}
+}
+
 func TestAReplicaAuthenticatesAsAUser(t *testing.T) {
 	p := servertest.Start(t, "--repl-diskless-sync-delay", "0")
 	admin := p.Client(t)

@@ -100,7 +100,12 @@ func secretArg(spec *command.Spec, args [][]byte, i int) bool {
 }
 
 func secretDirective(name []byte) bool {
-	return foldIs(name, "requirepass") || foldIs(name, "masterauth") || foldIs(name, "masteruser")
+	for _, secret := range []string{"requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"} {
+		if foldIs(name, secret) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Server) slowlogSpec() *command.Spec {
