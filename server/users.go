@@ -49,14 +49,7 @@ func (s *Server) initUsers() error {
 		s.users.Replace(loaded)
 	}
 	s.usersChanged()
-	s.env.ReadsAll = s.readsAll
 	return nil
-}
-
-// readsAll says whether whoever a command runs for may read every key.
-func (s *Server) readsAll(call *command.Call) bool {
-	c, is := call.Session.(*conn)
-	return !is || !c.has(flagRestricted) || s.users.ReadsEverything(c.user, call.Spec, call.Args)
 }
 
 // declareUser makes a user of a line of the configuration. Only the default user is
