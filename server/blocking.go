@@ -172,10 +172,11 @@ func (k *keyWaits) signalAll(db int) {
 }
 
 // serveReady lets those try again who wait for keys that have changed, until
-// nothing changes any more.
+// nothing changes any more. A script that takes so long that others are answered
+// meanwhile has to end first, as everything that is being executed.
 func (s *Server) serveReady() {
 	k := &s.waits
-	if len(k.ready) == 0 || k.busy || s.loading || s.stopped {
+	if len(k.ready) == 0 || k.busy || s.current != nil || s.loading || s.stopped {
 		return
 	}
 	k.busy = true
@@ -209,7 +210,10 @@ func (s *Server) serveQueue(q *waitQueue) {
 // may have changed its mind about what is allowed.
 func (s *Server) tryAgain(w *keyWait) {
 	c := w.c
-	if s.pause.active && s.mustPause(c, w.spec) {
+	switch {
+	case c.has(flagCloseNow | flagCloseAfterReply):
+		return // what it took would be lost
+	case s.pause.active && s.mustPause(c, w.spec):
 		return // unpauseClients signals again
 	}
 	if refusal := s.gate(c, w.spec, w.args); refusal != "" {

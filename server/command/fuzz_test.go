@@ -8,8 +8,10 @@ import (
 // Whatever a client sends, every command ends with exactly one reply, which is
 // an error if and only if the call says so, and an error changes nothing.
 func FuzzCommands(f *testing.F) {
-	for _, line := range templates {
-		f.Add([]byte("SET key0 1\n" + line))
+	for _, group := range commandGroups {
+		for _, line := range group.templates {
+			f.Add([]byte("SET key0 1\nRPUSH ~l 1 b\n" + line))
+		}
 	}
 	f.Add([]byte("SET a 123 EX 5\nLCS a a IDX\nBITFIELD a SET i64 0 -1 OVERFLOW SAT INCRBY u5 #3 40\nSCAN 0 MATCH [a*"))
 	f.Add([]byte("COMMAND GETKEYS COMMAND GETKEYS GET a\nCOMMAND DOCS\nCOMMAND"))
