@@ -80,6 +80,7 @@ OBJECT ENCODING ~z
 OBJECT ENCODING ~f
 DEL ~z
 SET ~z v
+SADD ~x (~m)*
 EXPIRE ~z t
 COPY ~z ~z [|REPLACE]
 RENAME ~z ~f

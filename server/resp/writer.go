@@ -170,6 +170,30 @@ func (w *Writer) Double(v float64) {
 	w.Bulk(text)
 }
 
+// HumanDouble appends a floating point number with up to 17 digits behind the point
+// and never an exponent, as a string in version 2. v must be finite.
+func (w *Writer) HumanDouble(v float64) {
+	var scratch [400]byte
+	text := strconv.AppendFloat(scratch[:0], v, 'f', 17, 64)
+	end := len(text)
+	for text[end-1] == '0' {
+		end--
+	}
+	if text[end-1] == '.' {
+		end--
+	}
+	if text = text[:end]; string(text) == "-0" {
+		text = text[1:]
+	}
+	if w.Proto == 3 {
+		w.Buf = append(w.Buf, ',')
+		w.Buf = append(w.Buf, text...)
+		w.crlf()
+		return
+	}
+	w.Bulk(text)
+}
+
 // AppendDouble spells a number as Redis 7.2 does: with the fewest digits that read
 // back as the same number; infinities are "inf" and "-inf".
 func AppendDouble(dst []byte, v float64) []byte {
