@@ -359,7 +359,7 @@ func sameShape(args [][]byte, o, th replyNode) bool {
 
 func intended(args [][]byte) difference {
 	name := upper(string(args[0]))
-	for _, d := range append(differences, sortedSetDifferences...) {
+	for _, d := range slices.Concat(differences, sortedSetDifferences, geoDifferences) {
 		if slices.Contains(strings.Fields(d.commands), name) {
 			return d
 		}
@@ -543,7 +543,7 @@ nosuch k v
 
 func (g *generator) command() [][]byte {
 	args := g.fill(g.template())
-	if mayWait(args[0]) || drawsAtRandom(args[0]) {
+	if mayWait(args[0]) || drawsAtRandom(args[0]) || addsToFlat(args) {
 		return args
 	}
 	switch g.rand.IntN(40) {

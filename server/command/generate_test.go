@@ -22,6 +22,7 @@ var commandGroups = []commandGroup{
 	{"sets", 5, setTemplates, setWord},
 	{"sorted sets", 6, sortedSetTemplates, sortedSetWord},
 	{"sorting", 2, sortTemplates, sortWord},
+	{"positions", 4, geoTemplates, geoWord},
 }
 
 // mayWait says whether a command may wait for a key. Its timeout must stay as it

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // ~z is a key that mostly holds a sorted set, ~f one whose scores are mostly the
@@ -83,7 +84,7 @@ SET ~z v
 SADD ~x (~m)*
 EXPIRE ~z t
 COPY ~z ~z [|REPLACE]
-RENAME ~z ~f
+RENAME ~z ~z
 TYPE ~z
 ZCARD k
 COMMAND GETKEYSANDFLAGS [ZADD a 1 b|ZUNION 2 a b|ZUNIONSTORE a 2 b c|BZPOPMIN a b 0|BZMPOP 0 2 a b MIN|ZRANGESTORE a b 0 1]
@@ -121,6 +122,12 @@ func sortedSetWord(g *generator, w string) (args [][]byte, ok bool) {
 		return args, true
 	}
 	return nil, false
+}
+
+// addsToFlat says whether a command adds to a sorted set whose scores have to stay
+// the same: ranges by members have no meaning in others.
+func addsToFlat(args [][]byte) bool {
+	return len(args) > 1 && equalFold(args[0], "ZADD") && strings.HasPrefix(string(args[1]), "flat")
 }
 
 // score is one that a sorted set can hold, or, seldom, that it can not.
@@ -166,7 +173,8 @@ var sortedSetDifferences = []difference{
 	}, nil},
 	{"ZSCAN", "a large sorted set is walked in an order of its own, and a cursor means something only to the server that gave it",
 		func(args [][]byte, o, th replyNode) bool {
-			return string(args[2]) != "0" && o.kind == '*' && th.kind == '*' || sameAnyOrder(args, o, th)
+			walked := len(o.elems) == 2 && len(th.elems) == 2
+			return walked && (string(args[2]) != "0" || o.elems[0].text != "0" || th.elems[0].text != "0") || sameAnyOrder(args, o, th)
 		}, nil},
 }
 

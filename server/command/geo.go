@@ -46,7 +46,7 @@ func geoGetters() []*Spec {
 		}},
 		{Name: "geopos", Arity: -2, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runGeoPos, Doc: Doc{
 			Since: "3.2.0", Complexity: "O(N) for N members asked for", Summary: "Returns the positions of members",
-			Args: []Arg{Key(), memberArg().Opt().Many()},
+			Args: []Arg{Key(), memberArg().Many()},
 		}},
 		{Name: "geodist", Arity: -4, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runGeoDist, Doc: Doc{
 			Since: "3.2.0", Complexity: "O(1)", Summary: "Returns how far two members are from each other",
@@ -54,7 +54,7 @@ func geoGetters() []*Spec {
 		}},
 		{Name: "geohash", Arity: -2, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runGeoHash, Doc: Doc{
 			Since: "3.2.0", Complexity: "O(N) for N members asked for", Summary: "Returns the positions of members as geohashes",
-			Args: []Arg{Key(), memberArg().Opt().Many()},
+			Args: []Arg{Key(), memberArg().Many()},
 		}},
 	}
 }
@@ -123,33 +123,15 @@ func geoOldSearches() []*Spec {
 		return Doc{Since: since, Complexity: geoCost, Summary: summary, Deprecated: "6.2.0", ReplacedBy: instead, History: history, Args: args}
 	}
 	return []*Spec{
-		{Name: "georadius", Arity: -6, Flags: Write | DenyOOM, KeySpecs: storing(6), Keys: geoRadiusKeys(6), Run: runGeoRadius,
+		{Name: "georadius", Arity: -6, Flags: Write | DenyOOM, KeySpecs: storing(6), Run: runGeoRadius,
 			Doc: doc("3.2.0", byPoint+", or stores them", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument",
 				stored(around), anyOption, upper)},
 		{Name: "georadius_ro", Arity: -6, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runGeoRadius,
 			Doc: doc("3.2.10", byPoint, instead, around, anyOption)},
-		{Name: "georadiusbymember", Arity: -5, Flags: Write | DenyOOM, KeySpecs: storing(5), Keys: geoRadiusKeys(5), Run: runGeoRadiusByMember,
+		{Name: "georadiusbymember", Arity: -5, Flags: Write | DenyOOM, KeySpecs: storing(5), Run: runGeoRadiusByMember,
 			Doc: doc("3.2.0", byMember+", or stores them",
 				"`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments", stored(nearby), upper)},
 		{Name: "georadiusbymember_ro", Arity: -5, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runGeoRadiusByMember,
 			Doc: doc("3.2.10", byMember, member, nearby)},
-	}
-}
-
-// geoRadiusKeys finds the source and the last key to store at.
-func geoRadiusKeys(from int) func(args [][]byte) []KeyRef {
-	return func(args [][]byte) []KeyRef {
-		refs := []KeyRef{{1, KeyRO | KeyAccess}}
-		store := 0
-		for i := from; i+1 < len(args); i++ {
-			if equalFold(args[i], "STORE") || equalFold(args[i], "STOREDIST") {
-				i++
-				store = i
-			}
-		}
-		if store != 0 {
-			refs = append(refs, KeyRef{store, KeyOW | KeyUpdate})
-		}
-		return refs
 	}
 }

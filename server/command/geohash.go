@@ -70,8 +70,9 @@ func gather(v uint64) uint32 {
 
 func (c geoCell) area() geoArea {
 	scale := float64(uint64(1) << c.step)
-	lat, lon := float64(gather(c.bits)), float64(gather(c.bits>>1))
-	at := func(i, limit float64) float64 { return -limit + float64(i/scale*(2*limit)) }
+	lat, lon := gather(c.bits), gather(c.bits>>1)
+	// 32 bits: so a score that is no position gets the same one as in Redis.
+	at := func(i uint32, limit float64) float64 { return -limit + float64(float64(i)/scale*(2*limit)) }
 	return geoArea{
 		min: geoPoint{at(lon, geoMaxLongitude), at(lat, geoMaxLatitude)},
 		max: geoPoint{at(lon+1, geoMaxLongitude), at(lat+1, geoMaxLatitude)},
@@ -79,11 +80,18 @@ func (c geoCell) area() geoArea {
 }
 
 // neighbour is the cell so many cells to the east and to the north; around the
-// world, if need be.
+// world, if need be. A point at the very edge of the map lies in a cell beyond
+// the last one, which has neighbours, too.
 func (c geoCell) neighbour(east, north int) geoCell {
+	lat, lon := gather(c.bits), gather(c.bits>>1)
 	mask := uint32(1)<<c.step - 1
-	lat, lon := gather(c.bits)+uint32(north), gather(c.bits>>1)+uint32(east)
-	return geoCell{bits: spread(lat&mask) | spread(lon&mask)<<1, step: c.step}
+	if north != 0 {
+		lat = (lat + uint32(north)) & mask
+	}
+	if east != 0 {
+		lon = (lon + uint32(east)) & mask
+	}
+	return geoCell{bits: spread(lat) | spread(lon)<<1, step: c.step}
 }
 
 // scores are the bounds of the scores of all points in a cell, the upper one not

@@ -127,5 +127,5 @@ func (c *Call) digits() []byte {
 	if c.scratch == nil {
 		c.scratch = make([]byte, 0, 32)
 	}
-	return c.scratch
+	return c.scratch[:0]
 }
