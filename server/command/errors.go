@@ -77,8 +77,8 @@ const (
 // Errors of SORT.
 const (
 	errSortWeights   ReplyError = "ERR One or more scores can't be converted into double"
-	errSortByDenied  ReplyError = "ERR BY option of SORT denied due to insufficient ACL permissions"
-	errSortGetDenied ReplyError = "ERR GET option of SORT denied due to insufficient ACL permissions"
+	errSortByDenied  ReplyError = "ERR BY option of SORT denied due to insufficient ACL permissions."
+	errSortGetDenied ReplyError = "ERR GET option of SORT denied due to insufficient ACL permissions."
 )
 
 // Errors of HyperLogLogs.
