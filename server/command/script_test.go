@@ -124,6 +124,7 @@ var scriptGroups = []struct {
 	{"effects of keys", keyEffects},
 	{"effects of expired keys", expiredEffects},
 	{"replies", replies},
+	{"streams", streamScripts},
 	{"HyperLogLogs", hyperLogLogScripts},
 	{"hashes", hashScripts},
 	{"sets", setScripts},
