@@ -72,6 +72,10 @@ func spell(v *Value) string {
 		for member, score := range v.Scored() {
 			words = append(words, fmt.Sprintf("%s@%g", member, score))
 		}
+	case TypeStream:
+		for item := range v.Stream() {
+			words = append(words, spellItem(item))
+		}
 	default:
 		for p := range v.Elements() {
 			words = append(words, string(p))
@@ -205,6 +209,8 @@ func FuzzReader(f *testing.F) {
 	f.Add(file("\xfa\x03abc\x02de", "\xfe\x00\xfb\x02\x01", "\xfc\x01\x02\x00\x00\x00\x00\x00\x00\x00\x01a\x01b"))
 	f.Add(file("\x00\x01a\xc3\x05\x0a\x00x\xe0\x00\x00", "\x00\xc0\x07\xc2\xff\xff\xff\x7f"))
 	f.Add(file("\xf5\x04code", "\xf4\x01\x02\x03", "\x07\x01j\x81\x00\x00\x00\x00\x00\x00\x00\x01"))
+	f.Add(streamFile(wireStream2))
+	f.Add(streamFile(wireStream3))
 	f.Add([]byte("REDIS0004\x00\x01a\x81\x7f\xff\xff\xff\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := NewReader(bytes.NewReader(data))

@@ -1,0 +1,221 @@
+package dataset
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/lockstep-db/lockstep/server/rdb"
+	"github.com/lockstep-db/lockstep/server/store"
+)
+
+// streamPayload is a stream of one entry with one group, as DUMP spells it.
+func streamPayload(group func(enc *rdb.Encoder)) []byte {
+	ks := store.New(store.Options{Databases: 1, Seed: 1})
+	defer ks.Close()
+	s := ks.DB(0).CreateStream([]byte("k"), 0)
+	s.Append(store.StreamID{Ms: 1, Seq: 1}, [][]byte{[]byte("f"), []byte("v")})
+	var enc rdb.Encoder
+	enc.Type(rdb.ShapeStream)
+	enc.Count(1)
+	s.EachNode(func(master store.StreamID, node []byte) bool {
+		enc.StreamNode(rdb.StreamID(master), node)
+		return true
+	})
+	enc.StreamState(rdb.StreamCounters{Length: 1, Last: rdb.StreamID{Ms: 1, Seq: 1}, First: rdb.StreamID{Ms: 1, Seq: 1}, Added: 1})
+	group(&enc)
+	return rdb.AppendFooter(enc.Buf, 0)
+}
+
+func TestGroupsThatDoNotHoldTogetherAreRefused(t *testing.T) {
+	one, two := rdb.StreamID{Ms: 1, Seq: 1}, rdb.StreamID{Ms: 2, Seq: 1}
+	group := func(enc *rdb.Encoder, pending, owned []rdb.StreamID, consumers ...string) {
+		enc.StreamGroup([]byte("g"), one, 1)
+		enc.Count(uint64(len(pending)))
+		for _, id := range pending {
+			enc.StreamPending(id, 1000, 1)
+		}
+		enc.Count(uint64(len(consumers)))
+		for _, name := range consumers {
+			enc.StreamConsumer([]byte(name), 1000)
+			enc.Count(uint64(len(owned)))
+			for _, id := range owned {
+				enc.StreamPendingID(id)
+			}
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		group func(enc *rdb.Encoder)
+		want  error
+	}{
+		{"nothing is wrong", func(enc *rdb.Encoder) {
+			enc.Count(1)
+			group(enc, []rdb.StreamID{one, two}, []rdb.StreamID{two, one}, "c")
+		}, nil},
+		{"two groups of the same name", func(enc *rdb.Encoder) {
+			enc.Count(2)
+			group(enc, nil, nil)
+			group(enc, nil, nil)
+		}, ErrDuplicate},
+		{"two consumers of the same name", func(enc *rdb.Encoder) {
+			enc.Count(1)
+			group(enc, nil, nil, "c", "c")
+		}, ErrDuplicate},
+		{"an entry that is pending twice", func(enc *rdb.Encoder) {
+			enc.Count(1)
+			group(enc, []rdb.StreamID{one, one}, []rdb.StreamID{one}, "c")
+		}, ErrDuplicate},
+		{"an entry that is pending at a consumer only", func(enc *rdb.Encoder) {
+			enc.Count(1)
+			group(enc, []rdb.StreamID{one}, []rdb.StreamID{one, two}, "c")
+		}, ErrOwner},
+		{"an entry that is pending at two consumers", func(enc *rdb.Encoder) {
+			enc.Count(1)
+			group(enc, []rdb.StreamID{one}, []rdb.StreamID{one}, "c", "d")
+		}, ErrOwner},
+		{"an entry that is pending at nobody", func(enc *rdb.Encoder) {
+			enc.Count(1)
+			group(enc, []rdb.StreamID{one, two}, []rdb.StreamID{one}, "c")
+		}, ErrOwner},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ks := store.New(store.Options{Databases: 1, Seed: 1})
+			defer ks.Close()
+			v, err := rdb.ParseDump(streamPayload(test.group))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err = Load(ks.DB(0), []byte("key"), &v, 0); !errors.Is(err, test.want) || test.want == nil && err != nil {
+				t.Errorf("loading gives %v, want %v", err, test.want)
+			}
+			if _, there := ks.DB(0).Find([]byte("key")); there != (err == nil) {
+				t.Errorf("after %v the key is there: %v", err, there)
+			}
+		})
+	}
+}
+
+func TestAStreamInManyPartsIsTheStreamThatWasWritten(t *testing.T) {
+	ks := store.New(store.Options{Databases: 2, Seed: 1})
+	defer ks.Close()
+	s := ks.DB(0).CreateStream([]byte("key"), 0)
+	for i := range 30000 {
+		s.Append(store.StreamID{Ms: uint64(i + 1)}, [][]byte{[]byte("field"), fmt.Appendf(nil, "value %d", i)})
+	}
+	g := s.AddGroup([]byte("group"), s.LastID, 30000)
+	consumers := []*store.StreamConsumer{g.AddConsumer([]byte("a"), 1), g.AddConsumer([]byte("b"), 2)}
+	for i := range 20000 {
+		g.Deliver(store.StreamID{Ms: uint64(i + 1)}, consumers[i%2], int64(i), int64(i%7))
+	}
+	e, _ := ks.DB(0).Find([]byte("key"))
+	var enc rdb.Encoder
+	enc.Buf = rdb.AppendHeader(nil)
+	Encode(&enc, e, rdb.NoAccess)
+	data := rdb.AppendEOF(enc.Buf, rdb.Checksum(0, enc.Buf))
+
+	l := partLoader{t: t, db: ks.DB(1)}
+	l.load(data)
+	if l.parts < 4 {
+		t.Errorf("%d bytes came in %d parts", len(data), l.parts)
+	}
+	loaded, ok := ks.DB(1).Find([]byte("key"))
+	if !ok {
+		t.Fatal("nothing was loaded")
+	}
+	enc.Buf = rdb.AppendHeader(nil)
+	Encode(&enc, loaded, rdb.NoAccess)
+	if string(rdb.AppendEOF(enc.Buf, rdb.Checksum(0, enc.Buf))) != string(data) {
+		t.Error("what was loaded is not what was written")
+	}
+}
+
+// partLoader loads a file with one value.
+type partLoader struct {
+	Loader
+	t     *testing.T
+	db    *store.DB
+	parts int
+}
+
+func (l *partLoader) load(data []byte) {
+	l.t.Helper()
+	r := rdb.NewReader(bytes.NewReader(data))
+	for {
+		rec, err := r.Next()
+		switch {
+		case err == nil && rec.Kind == rdb.KindEntry:
+			err = l.Load(l.db, rec.Key, &rec.Value, 0)
+			l.parts++
+		case err == nil && rec.Kind == rdb.KindMore:
+			err = l.More(&rec.Value)
+			l.parts++
+		case err == nil && rec.Kind == rdb.KindEnd:
+			return
+		}
+		if err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+// A payload whose checksum was made to fit may say anything. It is refused, or it
+// is a stream that can be used.
+func TestADamagedStreamDoesNoHarm(t *testing.T) {
+	payload := streamPayload(func(enc *rdb.Encoder) {
+		enc.Count(1)
+		enc.StreamGroup([]byte("g"), rdb.StreamID{Ms: 1, Seq: 1}, 1)
+		enc.Count(1)
+		enc.StreamPending(rdb.StreamID{Ms: 1, Seq: 1}, 1000, 1)
+		enc.Count(1)
+		enc.StreamConsumer([]byte("c"), 1000)
+		enc.Count(1)
+		enc.StreamPendingID(rdb.StreamID{Ms: 1, Seq: 1})
+	})
+	clear(payload[len(payload)-8:]) // no checksum
+	loaded := 0
+	for i := range len(payload) - 10 {
+		for _, value := range []byte{0, 1, 2, 3, 4, 127, 128, 129, 192, 240, 244, 255} {
+			was := payload[i]
+			payload[i] = value
+			if v, err := rdb.ParseDump(payload); err == nil && v.Type == rdb.TypeStream {
+				ks := store.New(store.Options{Databases: 1, Seed: 1})
+				if Load(ks.DB(0), []byte("key"), &v, 0) == nil {
+					loaded++
+					use(ks.DB(0))
+				}
+				ks.Close()
+			}
+			payload[i] = was
+		}
+	}
+	if loaded < 50 {
+		t.Errorf("only %d of the changed payloads were loaded", loaded)
+	}
+}
+
+// use does everything with a stream that depends on what its nodes say.
+func use(db *store.DB) {
+	e, _ := db.Find([]byte("key"))
+	s := db.EditStream(e)
+	for _, reverse := range []bool{false, true} {
+		for it := s.Range(store.StreamID{}, store.MaxStreamID, reverse); it.Next(); {
+			for range it.Fields() {
+				it.Field()
+			}
+		}
+	}
+	s.FloorID()
+	if last := s.LastID; last != store.MaxStreamID {
+		next, _ := last.Next()
+		s.Append(next, [][]byte{[]byte("f"), []byte("v")})
+	}
+	s.Trim(store.StreamTrim{MaxLength: -1, MinID: store.StreamID{Ms: 1, Seq: 2}})
+	s.Delete(s.TopID())
+	s.Trim(store.StreamTrim{})
+	for _, g := range s.Groups() {
+		s.Lag(g)
+		g.Acknowledge(store.StreamID{Ms: 1, Seq: 1})
+	}
+}
