@@ -43,6 +43,19 @@ func (s *Server) cmdDebug(call *command.Call) {
 		{"digest-value", 2, math.MaxInt, s.debugDigestValue},
 		{"populate", 3, 5, s.debugPopulate},
 		{"object", 3, 4, s.debugObject},
+		{"listpack", 3, 3, s.debugListpack},
+		{"quicklist", 3, 4, s.debugQuicklist},
+		{"htstats", 3, 4, s.debugHTStats},
+		{"htstats-key", 3, 4, s.debugHTStatsKey},
+		{"sdslen", 3, 3, s.debugSDSLen},
+		{"stringmatch-len", 4, 4, debugStringMatch},
+		{"client-eviction", 2, 2, s.debugClientEviction},
+		{"pause-cron", 3, 3, s.debugPauseCron},
+		{"replicate", 3, math.MaxInt, s.debugReplicate},
+		{"segfault", 2, 2, s.debugCrash},
+		{"panic", 2, 2, s.debugCrash},
+		{"oom", 2, 2, s.debugCrash},
+		{"assert", 2, 2, s.debugCrash},
 		{"set-active-expire", 3, 3, s.debugSetActiveExpire},
 		{"reload", 2, 5, s.debugReload},
 		{"change-repl-id", 2, 2, s.debugChangeReplID},
@@ -57,27 +70,42 @@ func (s *Server) cmdDebug(call *command.Call) {
 			return
 		}
 	}
-	call.Fail(command.ReplyError(fmt.Sprintf("ERR unknown subcommand or wrong number of arguments for '%s'. Try DEBUG HELP.", call.Args[1])))
+	if why := debugAbsent[strings.ToLower(string(call.Args[1]))]; why != "" {
+		call.Fail(command.ReplyError(fmt.Sprintf("ERR DEBUG %s is not supported by this server: %s", strings.ToUpper(string(call.Args[1])), why)))
+		return
+	}
+	call.Fail(errSubSyntax("debug", call.Args[1]))
 }
 
 func debugHelp(call *command.Call) {
 	helpSpec("debug", 0,
+		"ASSERT, OOM, PANIC, SEGFAULT", "    End the process as a crash does.",
 		"CHANGE-REPL-ID", "    Change the replication IDs of the instance.",
+		"CLIENT-EVICTION", "    Show how clients are spread over sizes (maxmemory-clients).",
 		"DIGEST", "    Output a hex signature representing the current DB content.",
 		"DIGEST-VALUE <key> [<key> ...]", "    Output a hex signature of the values of all the specified keys.",
 		"ERROR <string>", "    Return a Redis protocol error with <string> as message.",
+		"HTSTATS <dbid>", "    Show the size of a database's tables.",
+		"HTSTATS-KEY <key>", "    Show the size of the table at <key>.",
+		"LISTPACK <key>", "    Show the bytes of a listpack in the log.",
 		"LOG <message>", "    Write <message> to the server log.",
 		"OBJECT <key>", "    Show low level info about `key` and associated value.",
+		"PAUSE-CRON <0|1>", "    Stop periodic work.",
 		"POPULATE <count> [<prefix>] [<size>]", "    Create <count> string keys named key:<num>. If <prefix> is specified then",
 		"    it is used instead of the 'key' prefix.",
 		"PROTOCOL <type>", "    Reply with a test value of the specified type. <type> can be: string,",
 		"    integer, double, null, array, set, map, attrib, push, verbatim, true, false.",
+		"QUICKLIST <key>", "    Show the nodes of a list in the log.",
+		"QUICKLIST-PACKED-THRESHOLD <size>", "    Accepted for tests; large elements have nodes of their own in any case.",
 		"RELOAD [option ...]", "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
 		"    * NOSAVE: load the file that is there.",
 		"    * NOFLUSH: keep the data in memory, and add what is in the file.",
 		"    * MERGE: replace keys that are there already; without it they are an error.",
+		"REPLICATE <command> [<arg> ...]", "    Send a command to replicas that is not executed here.",
+		"SDSLEN <key>", "    Show the lengths of <key> and of its string.",
 		"SET-ACTIVE-EXPIRE <0|1>", "    Setting it to 0 disables expiring keys (and hash-fields) in background.",
 		"SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed.",
+		"STRINGMATCH-LEN <pattern> <string>", "    Tell whether a pattern matches.",
 	).Run(call)
 }
 
@@ -144,16 +172,6 @@ func (s *Server) debugPopulate(call *command.Call) {
 		call.Touch(key)
 	}
 	call.Out.OK()
-}
-
-func (s *Server) debugObject(call *command.Call) {
-	e, ok := call.DB.Find(call.Args[2])
-	if !ok {
-		call.Fail(command.ErrNoSuchKey)
-		return
-	}
-	call.Out.Simple(fmt.Sprintf("Value at:0x0 refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
-		e.Encoding(), e.StringLen()+1, e.Access(), 0))
 }
 
 func (s *Server) debugSetActiveExpire(call *command.Call) {

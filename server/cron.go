@@ -27,6 +27,9 @@ func (s *Server) startCron() {
 }
 
 func (s *Server) cron() {
+	if s.cronPaused {
+		return
+	}
 	if !s.loading {
 		s.expiring.slow(s)
 		s.saving.check(s)

@@ -30,6 +30,7 @@ type expireCycle struct {
 	timeCapReached int64
 	cycles         int64
 	spent          time.Duration
+	averageTTL     []int64 // running estimate by database, in milliseconds
 	stalePercent   float64 // running estimate of how many keys with a time are due
 }
 
@@ -57,13 +58,23 @@ func (e *expireCycle) run(s *Server, budget time.Duration) {
 		return
 	}
 	start := s.clock.elapsed()
-	defer func() { e.spent += s.clock.elapsed() - start }()
+	defer func() {
+		took := s.clock.elapsed() - start
+		e.spent += took
+		s.spike("expire-cycle", took)
+	}()
 	e.cut = false
 	e.cycles++
+	if e.averageTTL == nil {
+		e.averageTTL = make([]int64, s.keyspace.Databases())
+	}
 	sampled, due := 0, 0
 	for range s.keyspace.Databases() {
 		db := s.keyspace.DB(e.nextDB)
 		e.nextDB = (e.nextDB + 1) % s.keyspace.Databases()
+		if db.VolatileLen() == 0 {
+			e.averageTTL[db.Index()] = 0
+		}
 		for db.VolatileLen() > 0 {
 			n, d := e.round(s, db)
 			sampled, due = sampled+n, due+d
@@ -95,9 +106,15 @@ func (e *expireCycle) round(s *Server, db *store.DB) (sampled, due int) {
 	e.due, e.arena = e.due[:0], e.arena[:0]
 	n := expireSample + expireSample/4*(s.config.ActiveExpireEffort-1)
 	now := s.clock.unixMs
+	left, living := int64(0), int64(0)
 	sampled = db.SampleVolatile(s.env.Rand(), n, func(entry store.Entry) {
 		at, volatile := entry.ExpireAt()
-		if !volatile || at > now {
+		if !volatile {
+			return
+		}
+		if at > now {
+			left += at - now
+			living++
 			return
 		}
 		from := len(e.arena)
@@ -107,7 +124,28 @@ func (e *expireCycle) round(s *Server, db *store.DB) (sampled, due int) {
 	for _, key := range e.due {
 		s.expire(db, key)
 	}
+	if living > 0 {
+		e.learnTTL(db.Index(), left/living)
+	}
 	return sampled, len(e.due)
+}
+
+// learnTTL moves the estimate of a database towards what a sample says. It forgets
+// slowly, since a sample is small.
+func (e *expireCycle) learnTTL(db int, sample int64) {
+	if old := e.averageTTL[db]; old != 0 {
+		sample = old/50*49 + sample/50
+	}
+	e.averageTTL[db] = sample
+}
+
+// averageOf is an estimate of how long keys of a database have yet to live, in
+// milliseconds; 0 when it is not known, as on a replica.
+func (e *expireCycle) averageOf(db int) int64 {
+	if e.averageTTL == nil {
+		return 0
+	}
+	return e.averageTTL[db]
 }
 
 // expire deletes a key whose time is over, and has replicas do the same.

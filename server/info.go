@@ -285,13 +285,13 @@ func (s *Server) infoStats(b *infoBuilder) {
 		"active_defrag_running", "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
 		"total_active_defrag_time", "current_active_defrag_time",
 		"io_threaded_reads_processed", "io_threaded_writes_processed", "reply_buffer_shrinks", "reply_buffer_expands",
-		"unexpected_error_replies",
 	} {
 		b.field(absent, 0)
 	}
 	b.field("tracking_total_keys", len(s.tracking.keys))
 	b.field("tracking_total_items", s.tracking.items)
 	b.field("tracking_total_prefixes", len(s.tracking.prefixes))
+	b.field("unexpected_error_replies", st.unexpectedErrors)
 	b.field("total_error_replies", st.errorReplies)
 	b.field("dump_payload_sanitizations", 0)
 	b.field("total_reads_processed", st.reads)
@@ -378,7 +378,7 @@ func (s *Server) infoKeyspace(b *infoBuilder) {
 	b.section("Keyspace")
 	for i := range s.keyspace.Databases() {
 		if db := s.keyspace.DB(i); db.Len() > 0 {
-			b.fieldf(fmt.Sprintf("db%d", i), "keys=%d,expires=%d,avg_ttl=0", db.Len(), db.VolatileLen())
+			b.fieldf(fmt.Sprintf("db%d", i), "keys=%d,expires=%d,avg_ttl=%d", db.Len(), db.VolatileLen(), s.expiring.averageOf(i))
 		}
 	}
 }

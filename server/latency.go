@@ -61,9 +61,7 @@ func (s *Server) latencySpec() *command.Spec {
 	return &command.Spec{Name: "latency", Arity: -2,
 		Subcommands: []*command.Spec{
 			sub("doctor", 2, s.cmdLatencyDoctor),
-			sub("graph", 3, func(c *command.Call) {
-				c.Fail(command.ReplyError("ERR No samples available for event '" + string(c.Args[2]) + "'"))
-			}),
+			sub("graph", 3, s.cmdLatencyGraph),
 			sub("history", 3, s.cmdLatencyHistory),
 			sub("latest", 2, s.cmdLatencyLatest),
 			sub("reset", -2, s.cmdLatencyReset),
@@ -78,14 +76,6 @@ func (s *Server) latencySpec() *command.Spec {
 				"HISTOGRAM [COMMAND ...]", "    Return a cumulative distribution of latencies in the format of a histogram for the specified command names.",
 				"    If no commands are specified then all histograms are replied."),
 		}}
-}
-
-func (s *Server) cmdLatencyDoctor(call *command.Call) {
-	text := "No latency spike was seen. Monitoring is off as long as latency-monitor-threshold is 0; set it to the number of milliseconds that matter to you."
-	if len(s.latency.events) > 0 {
-		text = "Latency spikes were seen. LATENCY LATEST lists them by event; SLOWLOG GET shows slow commands."
-	}
-	call.Out.Verbatim("txt", text+"\n")
 }
 
 func (s *Server) cmdLatencyHistory(call *command.Call) {
@@ -161,18 +151,21 @@ func (s *Server) cmdLatencyHistogram(call *command.Call) {
 	}
 }
 
-// write tells how many calls took no longer than each power of two.
+// write tells how many calls took no longer than each power of two, in microseconds:
+// 1 to 16 and then 33, 66, 132..., since the borders are powers of two of nanoseconds
+// and as wide as a histogram of two decimal digits has them.
 func (h *histogram) write(call *command.Call) {
 	mark, n, seen := call.Out.Mark(), 0, int64(0)
 	bucket := 0
-	for us := int64(1); seen < h.count; us *= 2 {
+	for log := 10; seen < h.count; log++ {
+		border := time.Duration(1)<<log + time.Duration(1)<<(log-7) - 1
 		before := seen
-		for bucket < len(h.bucket) && (upper(bucket) < time.Duration(us)*time.Microsecond || bucket == len(h.bucket)-1) {
+		for bucket < len(h.bucket) && (upper(bucket) <= border || bucket == len(h.bucket)-1) {
 			seen += int64(h.bucket[bucket])
 			bucket++
 		}
 		if seen > before {
-			call.Out.Int(us)
+			call.Out.Int(border.Microseconds())
 			call.Out.Int(seen)
 			n++
 		}

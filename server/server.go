@@ -115,6 +115,7 @@ type Server struct {
 	expiring   expireCycle
 	eviction   eviction
 	memory     memoryPeak
+	cronPaused bool    // DEBUG PAUSE-CRON
 	cronQueue  []*conn // connections that the cron has not looked at in this round
 	ballast    []byte
 

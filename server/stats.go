@@ -20,11 +20,13 @@ type stats struct {
 	writes         int64
 	turns          int64
 	errorReplies   int64
-	blocked        int // connections waiting now
-	queryLimitHits int64
-	outputLimits   int64
-	denied         [acl.DeniedChannel + 1]int64 // by reason
-	evictedClients int64
+	// unexpectedErrors were replied to a primary or a replica: the data differs.
+	unexpectedErrors int64
+	blocked          int // connections waiting now
+	queryLimitHits   int64
+	outputLimits     int64
+	denied           [acl.DeniedChannel + 1]int64 // by reason
+	evictedClients   int64
 
 	perCommand []commandStat // by Spec.ID
 	errors     map[string]int64

@@ -166,6 +166,7 @@ func (u *uplink) execute(args [][]byte) {
 	errorsBefore := s.stats.errorReplies
 	s.request(u.c, args)
 	if s.stats.errorReplies != errorsBefore {
+		s.stats.unexpectedErrors++
 		s.log.Warningf("== CRITICAL == This replica failed to apply %q of its master at offset %d; its data may differ now",
 			bytes.Join(args[:min(len(args), 3)], []byte(" ")), u.stream.Read)
 	}

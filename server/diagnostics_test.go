@@ -1,0 +1,112 @@
+package server_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/lockstep-db/lockstep/server/servertest"
+)
+
+func TestDebugLooksInsideAsRedisDoes(t *testing.T) {
+	perform(t, `
+		alice> SET n 12
+		alice> SET s hello
+		alice> RPUSH l a b c
+		alice> HSET h f v
+		alice> CONFIG SET hash-max-listpack-entries 1
+		alice> HSET big f v g w
+		alice> DEBUG OBJECT nokey
+		alice> DEBUG LISTPACK nokey
+		alice> DEBUG LISTPACK n
+		alice> DEBUG LISTPACK h
+		alice> DEBUG QUICKLIST n
+		alice> DEBUG QUICKLIST nokey
+		alice> DEBUG SDSLEN n
+		alice> DEBUG SDSLEN nokey
+		alice> DEBUG HTSTATS x
+		alice> DEBUG HTSTATS 99
+		alice> DEBUG HTSTATS-KEY n
+		alice> DEBUG HTSTATS-KEY nokey
+		alice> DEBUG PAUSE-CRON 0
+		alice> DEBUG SET-ACTIVE-EXPIRE 1
+		alice> DEBUG nope
+		alice> DEBUG SLEEP
+		alice> DEBUG SLEEP 0
+		alice> DEBUG CLIENT-EVICTION
+		alice> DEBUG ERROR "MYERR text"
+		alice> DEBUG DIGEST
+		alice> DEBUG DIGEST-VALUE n s l h big nokey`, "--enable-debug-command", "yes")
+}
+
+func TestWhatDebugDoesNotDoItSaysByName(t *testing.T) {
+	c := servertest.Start(t, "--enable-debug-command", "yes").Client(t)
+	for _, sub := range []string{"RESTART", "MALLCTL", "LOADAOF", "SEGFAULT"} {
+		reply, isError := c.Do("DEBUG", sub).(servertest.ReplyError)
+		if !isError || strings.Contains(string(reply), "unknown") {
+			t.Errorf("DEBUG %s: %v", sub, reply)
+		}
+	}
+	c.Must("1", "DEBUG", "STRINGMATCH-LEN", "a*c", "abbc")
+	c.Must("0", "DEBUG", "STRINGMATCH-LEN", "a*c", "abb")
+}
+
+func TestACrashIsACrash(t *testing.T) {
+	i := servertest.StartProcess(t, "--enable-debug-command", "yes")
+	c := i.Client(t)
+	c.Send("DEBUG", "SEGFAULT")
+	<-i.Ended()
+}
+
+func TestLatencyIsReported(t *testing.T) {
+	c := servertest.Start(t, "--enable-debug-command", "yes", "--latency-monitor-threshold", "1").Client(t)
+	if text := c.Text("LATENCY", "DOCTOR"); !strings.Contains(text, "Nothing has taken 1 ms") {
+		t.Errorf("LATENCY DOCTOR without samples: %s", text)
+	}
+	c.Must("OK", "DEBUG", "SLEEP", "0.005")
+	graph := c.Text("LATENCY", "GRAPH", "command")
+	for _, want := range []string{"command - high ", " (all time high ", strings.Repeat("-", 80)} {
+		if !strings.Contains(graph, want) {
+			t.Errorf("LATENCY GRAPH lacks %q:\n%s", want, graph)
+		}
+	}
+	if text := c.Text("LATENCY", "DOCTOR"); !strings.Contains(text, "1. command: 1 seconds with a spike") {
+		t.Errorf("LATENCY DOCTOR: %s", text)
+	}
+	histogram := fmt.Sprint(c.Do("LATENCY", "HISTOGRAM", "debug"))
+	if !strings.HasPrefix(histogram, "[debug [calls 1 histogram_usec [") || !strings.HasSuffix(histogram, " 1]]]") {
+		t.Errorf("LATENCY HISTOGRAM: %s", histogram)
+	}
+	c.Must("1", "LATENCY", "RESET", "command")
+	c.Must("ERR No samples available for event 'command'", "LATENCY", "GRAPH", "command")
+}
+
+func TestInfoEstimatesHowLongKeysHaveToLive(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	for n := range 50 {
+		c.Must("OK", "SET", "k"+strconv.Itoa(n), "v", "EX", "1000")
+	}
+	servertest.Until(t, "there is an estimate", func() error {
+		_, ttl, _ := strings.Cut(c.Info("keyspace")["db0"], "avg_ttl=")
+		if ms, err := strconv.Atoi(ttl); err != nil || ms < 900_000 || ms > 1_000_000 {
+			return fmt.Errorf("avg_ttl=%s", ttl)
+		}
+		return nil
+	})
+}
+
+func TestAnErrorOnTheStreamIsUnexpected(t *testing.T) {
+	p := listenPrimary(t)
+	replica := startReplica(t, p)
+	l, _ := p.accept()
+	l.feed(strings.Repeat("a", 40), 0, snapshotWith())
+	l.stream("SET k v", "LPUSH k x")
+	c := replica.Client(t)
+	servertest.Until(t, "the error is counted", func() error {
+		if n := c.Info("stats")["unexpected_error_replies"]; n != "1" {
+			return fmt.Errorf("unexpected_error_replies is %s", n)
+		}
+		return nil
+	})
+}
