@@ -42,9 +42,12 @@ func sorted(list any) []string {
 // Commands that differ from Redis 7.0 on purpose.
 var describedDifferently = []string{
 	"client|no-touch ", "client|setinfo ", // came with 7.2
-	"command|getkeys",                    // 7.2 wants one argument less
-	"wait ",                              // 7.2 calls it blocking and gives it tips
-	"waitaof ",                           // came with 7.2
+	"command|getkeys",     // 7.2 wants one argument less
+	"wait ",               // 7.2 calls it blocking and gives it tips
+	"waitaof ",            // came with 7.2
+	"zrank ", "zrevrank ", // 7.2 takes WITHSCORE
+	// 7.2 lets scripts call what would wait elsewhere.
+	"bzpopmin ", "bzpopmax ", "blpop ", "brpop ", "blmove ", "brpoplpush ",
 	"client|capa ", "cluster|myshardid ", // came with Valkey 8 and 7.2
 }
 
