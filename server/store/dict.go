@@ -9,7 +9,7 @@ const dictOverhead = 200
 
 func (k *Keyspace) newDict() *dict {
 	d := &dict{}
-	d.init(k, d)
+	d.init(k.arena, &k.hash, d)
 	return d
 }
 
@@ -19,7 +19,7 @@ func (d *dict) Release(budget int) (cost int, done bool) { return d.release(budg
 
 func (d *dict) Clone() Object {
 	c := &dict{}
-	c.initIn(d.table.arena, d.table.hash, c)
+	c.init(d.table.arena, d.table.hash, c)
 	d.copyTo(&c.members, nil)
 	return c
 }

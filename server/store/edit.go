@@ -39,7 +39,6 @@ func (w *edit) arena() *arena   { return w.db.ks.arena }
 func (w *edit) block() []byte   { return w.arena().block(w.h) }
 func (w *edit) packed() []byte  { return valueOf(w.block()) }
 func (w *edit) limits() *Limits { return &w.db.ks.Limits }
-func (w *edit) encoding() byte  { return w.block()[atKind] & 15 }
 func (w *edit) isLarge() bool   { return w.h != 0 && isObject(w.block()[atKind]) }
 
 // dict is the object of the entry; nil if there is none.

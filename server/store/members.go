@@ -34,11 +34,7 @@ func objectOfMember(b []byte) uint32 { return binary.LittleEndian.Uint32(b[atObj
 
 // init makes the members of owner, which embeds or holds m, and gives owner its
 // number: owner.number has to return m.number().
-func (m *members) init(k *Keyspace, owner Object) {
-	m.initIn(k.arena, &k.hash, owner)
-}
-
-func (m *members) initIn(a *arena, hash *hasher, owner Object) {
+func (m *members) init(a *arena, hash *hasher, owner Object) {
 	*m = members{table: table{arena: a, hash: hash, object: a.objects.enter(owner)}}
 }
 

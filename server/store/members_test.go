@@ -14,14 +14,14 @@ func (o *namesOnly) Size() int                      { return o.size() }
 func (o *namesOnly) Release(budget int) (int, bool) { return o.release(budget) }
 func (o *namesOnly) Clone() Object {
 	c := &namesOnly{}
-	c.initIn(o.table.arena, o.table.hash, c)
+	c.init(o.table.arena, o.table.hash, c)
 	o.copyTo(&c.members, nil)
 	return c
 }
 
 func newNamesOnly(k *Keyspace, key string) *namesOnly {
 	o := &namesOnly{}
-	o.init(k, o)
+	o.init(k.arena, &k.hash, o)
 	k.DB(0).setObject([]byte(key), TypeHash, EncodingHashtable, o, 0)
 	return o
 }

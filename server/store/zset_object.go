@@ -20,7 +20,7 @@ const (
 // newSortedSet makes an empty one, which must become the value of an entry.
 func newSortedSet(a *arena, hash *hasher) *sortedSet {
 	z := &sortedSet{}
-	z.members.initIn(a, hash, z)
+	z.members.init(a, hash, z)
 	z.ranking = ranking{arena: a, object: z.members.number()}
 	return z
 }

@@ -22,10 +22,7 @@ import (
 const HeaderSize = 8
 
 // New returns an empty set.
-func New() []byte { return AppendEmpty(nil) }
-
-// AppendEmpty appends an empty set to dst.
-func AppendEmpty(dst []byte) []byte { return append(dst, 2, 0, 0, 0, 0, 0, 0, 0) }
+func New() []byte { return []byte{2, 0, 0, 0, 0, 0, 0, 0} }
 
 // Len is the number of elements.
 func Len(set []byte) int { return int(binary.LittleEndian.Uint32(set[4:])) }

@@ -171,9 +171,6 @@ func (e Element) is(lp []byte, at, size, head int) bool {
 // EncodedSize is the number of bytes that p takes in a listpack.
 func EncodedSize(p []byte) int { return Encode(p).Size() }
 
-// PutEntry writes p as an element to dst, which has room for EncodedSize bytes.
-func PutEntry(dst, p []byte) { Encode(p).Put(dst) }
-
 // parseInt reads what is exactly how an integer is spelled out.
 func parseInt(p []byte) (n int64, ok bool) {
 	if len(p) == 0 || len(p) > 20 {

@@ -62,7 +62,7 @@ func Len(lp []byte) int {
 
 // SetHeader writes the length of the whole in bytes and the number of elements,
 // or that it is unknown when count is negative or 65535 or more. It is for
-// whoever puts elements in with PutEntry.
+// whoever puts elements in with Element.Put.
 func SetHeader(lp []byte, total, count int) {
 	if count < 0 || count > unknown {
 		count = unknown
