@@ -69,7 +69,7 @@ func (l *listObject) grow(n *listNode, at, del, ins int, left bool, limit listLi
 
 // roomFor is how much room a node of a size gets that is likely to become larger.
 func (l *listObject) roomFor(size int, limit listLimit) int {
-	room := 2 * size
+	room := size + max(size/4, 64)
 	if l.last-l.first >= manyNodes {
 		room = limit.bytes
 	}
@@ -123,10 +123,20 @@ func (l *listObject) addPlain(i int, p []byte) {
 
 // addListpack adds a copy of a listpack with elements as the last node.
 func (l *listObject) addListpack(lp []byte) {
-	h := l.alloc(len(lp))
-	copy(l.arena.block(h), lp)
-	l.insertNode(l.last-l.first, listNode{block: h, size: uint32(len(lp))})
-	l.end += int64(listpack.Len(lp))
+	l.addPart(lp, listHeader, len(lp)-1, listpack.Len(lp))
+}
+
+// addPart is addListpack for the count elements between two positions.
+func (l *listObject) addPart(lp []byte, from, to, count int) {
+	size := to - from + listpack.Empty
+	h := l.alloc(size)
+	b := l.arena.block(h)[:size]
+	listpack.AppendEmpty(b[:0])
+	b[size-1] = b[listHeader] // the end mark
+	copy(b[listHeader:], lp[from:to])
+	listpack.SetHeader(b, size, count)
+	l.insertNode(l.last-l.first, listNode{block: h, size: uint32(size)})
+	l.end += int64(count)
 }
 
 // insertNode makes n the node with index i, without elements as yet.

@@ -40,8 +40,8 @@ const (
 	plainNode = math.MaxUint32
 
 	// A node of a list with so many of them gets all the room it may need at
-	// once. Before that room is doubled.
-	manyNodes = 4
+	// once. Before that it gets a quarter more than it needs.
+	manyNodes = 8
 
 	listHeader = listpack.Empty - 1 // bytes before the first element
 )

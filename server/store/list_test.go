@@ -290,6 +290,29 @@ func TestAListIsPackedUpToTheLimitAndAgainFromHalfOfIt(t *testing.T) {
 	}
 }
 
+func TestManyShortElementsAtOnceMakeNoNodeThatIsTooLarge(t *testing.T) {
+	k := New(Options{Seed: 7})
+	defer k.Close()
+	db, key := k.DB(0), []byte("list")
+	// What counts beforehand is their bytes, not what they take in the listpack.
+	values := bytes.Split(bytes.Repeat([]byte("ab "), 4000), []byte(" "))
+	db.ListPush(key, false, values[:4000]...)
+	if got := encodingAt(t, db, "list"); got != EncodingListpack {
+		t.Fatalf("they are held as %v", got)
+	}
+	db.ListPush(key, false, values[0])
+	var sizes []int
+	l := mustFind(t, db, "list").List()
+	l.Nodes(func(_ bool, data []byte) bool {
+		sizes = append(sizes, len(data))
+		return true
+	})
+	if l.Len() != 4001 || len(sizes) != 2 || sizes[0] > 8192 || sizes[0] < 8000 {
+		t.Errorf("%d elements in nodes of %d bytes", l.Len(), sizes)
+	}
+	checkNodes(t, l)
+}
+
 func mustFind(t testing.TB, db *DB, key string) Entry {
 	t.Helper()
 	e, ok := db.Find([]byte(key))

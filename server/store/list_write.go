@@ -64,7 +64,16 @@ func (e *listEdit) unpack(bytes, count int) {
 		return
 	}
 	e.object = &listObject{arena: e.db.ks.arena}
-	e.object.addListpack(e.packed)
+	// Many elements that came at once may have made it a little too large.
+	first, behind := listpack.Len(e.packed), 0
+	at := len(e.packed) - 1
+	for ; at >= e.limit.bytes; behind++ {
+		at = listpack.Prev(e.packed, at)
+	}
+	e.object.addPart(e.packed, listHeader, at, first-behind)
+	if behind > 0 {
+		e.object.addPart(e.packed, at, len(e.packed)-1, behind)
+	}
 	e.db.setObject(e.key, TypeList, EncodingQuicklist, e.object, keepExpiry)
 }
 
