@@ -88,9 +88,3 @@ func sameDistances(_ [][]byte, o, th replyNode) bool {
 	b, errB := strconv.ParseFloat(th.text, 64)
 	return errA == nil && errB == nil && a-b < 0.00011 && b-a < 0.00011
 }
-
-// geoDifferences are intended deviations from Redis 7.0.
-var geoDifferences = []difference{
-	{"GEODIST GEOSEARCH GEORADIUS GEORADIUS_RO GEORADIUSBYMEMBER GEORADIUSBYMEMBER_RO",
-		"sines and cosines are computed by other programs, which may differ in the last bit", sameDistances, nil},
-}

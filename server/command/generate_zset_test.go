@@ -163,21 +163,6 @@ func sameScores(_ [][]byte, o, th replyNode) bool {
 	return errA == nil && errB == nil && a == b
 }
 
-// sortedSetDifferences are intended deviations from Redis 7.0.
-var sortedSetDifferences = []difference{
-	{"ZADD ZINCRBY ZSCORE ZMSCORE ZRANGE ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE ZUNION ZINTER ZDIFF ZPOPMIN ZPOPMAX ZMPOP " +
-		"BZPOPMIN BZPOPMAX BZMPOP", "scores are spelled with the fewest digits that tell them from others, as in 7.2; 7.0 has 17", sameScores, nil},
-	{"ZRANK ZREVRANK", "WITHSCORE came with 7.2", func(args [][]byte, o, _ replyNode) bool { return len(args) == 4 }, nil},
-	{"ZRANDMEMBER", "drawn at random", func(_ [][]byte, o, th replyNode) bool {
-		return o.kind == th.kind && o.null == th.null && len(o.elems) == len(th.elems)
-	}, nil},
-	{"ZSCAN", "a large sorted set is walked in an order of its own, and a cursor means something only to the server that gave it",
-		func(args [][]byte, o, th replyNode) bool {
-			walked := len(o.elems) == 2 && len(th.elems) == 2
-			return walked && (string(args[2]) != "0" || o.elems[0].text != "0" || th.elems[0].text != "0") || sameAnyOrder(args, o, th)
-		}, nil},
-}
-
 // sameAnyOrder compares a cursor and what comes with it in pairs.
 func sameAnyOrder(_ [][]byte, o, th replyNode) bool {
 	if len(o.elems) != 2 || len(th.elems) != 2 || o.elems[0].text != th.elems[0].text {

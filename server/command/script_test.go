@@ -126,6 +126,7 @@ var scriptGroups = []struct {
 	{"replies", replies},
 	{"streams", streamScripts},
 	{"HyperLogLogs", hyperLogLogScripts},
+	{"sorted sets", sortedSetScripts},
 	{"hashes", hashScripts},
 	{"sets", setScripts},
 	{"sorting", sortScripts},

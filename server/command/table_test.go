@@ -150,6 +150,9 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		"MGET key counter", "SETEX key 10 v", "GETRANGE key 0 3", "STRLEN key",
 		"HSET hash field some-value", "HGET hash field", "HINCRBY hash count 1", "HDEL hash missing", "HEXISTS hash field", "HMGET hash field missing",
 		"SADD set member", "SREM set missing", "SISMEMBER set member", "SCARD set", "SADD integers 17", "SISMEMBER integers 17",
+		"ZADD zset 1 member", "ZADD zset 2.5 other", "ZINCRBY zset 0.25 other", "ZINCRBY zset 1 17", "ZSCORE zset other", "ZRANK zset other",
+		"ZREM zset missing", "ZRANGE zset 0 -1 WITHSCORES", "ZRANGE zset (1 3.5 BYSCORE LIMIT 0 10", "ZCOUNT zset -inf (5", "ZPOPMIN missing",
+		"GEOPOS zset member", "GEODIST zset member other",
 	} {
 		t.Run(line, func(t *testing.T) {
 			args := words(t, line)

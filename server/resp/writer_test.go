@@ -61,3 +61,23 @@ func TestReplies(t *testing.T) {
 }
 
 const ones = ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n"
+
+func TestDoublesAreSpelledAsInRedis72(t *testing.T) {
+	for want, v := range map[string]float64{
+		"0": 0, "-0": math.Copysign(0, -1), "1": 1, "-17": -17, "0.1": 0.1, "-0.25": -0.25, "3.5": 3.5, "inf": math.Inf(1), "nan": math.NaN(),
+		"100000000": 1e8, "4611686018427387904": 1 << 62, "9223372036854775808": 1 << 63, "5e+18": 5e18, "1e+20": 1e20,
+		"12345678901234567000": 1.2345678901234567e19, "1.7976931348623157e+308": math.MaxFloat64, "5e-324": 5e-324,
+		"0.000001": 1e-6, "1e-7": 1e-7, "0.000012": 1.2e-5, "0.00012345678": 1.2345678e-4, "1.2345678e-5": 1.2345678e-5,
+		"123.4567891": 123.4567891, "1234.12345678": 1234.12345678, "1.234512345678e+4": 12345.12345678, "-1.5e+300": -1.5e300,
+	} {
+		if got := string(AppendDouble(nil, v)); got != want {
+			t.Errorf("%v is spelled %s, want %s", v, got, want)
+		}
+	}
+	for want, v := range map[string]float64{"0": math.Copysign(0, -1), "1": 1, "13.36138933897018433": 13.361389338970184, "-0.5": -0.5} {
+		w := &Writer{Proto: 3}
+		if w.HumanDouble(v); string(w.Buf) != ","+want+"\r\n" {
+			t.Errorf("%v is spelled %q, want %s", v, w.Buf, want)
+		}
+	}
+}
