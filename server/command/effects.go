@@ -43,6 +43,10 @@ func (o *outcome) reset() {
 	o.dirty = 0
 	o.own = verbatim
 	o.separate = false
+	if len(o.pending) > outcomeKept {
+		// One command with very many effects shall not be paid for for ever.
+		o.pending, o.words, o.arena = nil, nil, nil
+	}
 	if len(o.pending) > 0 {
 		clear(o.pending)
 		o.pending = o.pending[:0]
@@ -51,6 +55,10 @@ func (o *outcome) reset() {
 	}
 	o.arena = o.arena[:0]
 }
+
+// outcomeKept is up to how many effects beside its own a command may have for its
+// buffers to be kept.
+const outcomeKept = 1000
 
 // Changed adds to the number of changes. A command that leaves it at 0 has no
 // effect of its own; otherwise the effect is the command as it was sent, unless

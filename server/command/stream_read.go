@@ -19,6 +19,10 @@ func errUnbalanced(c *Call, id byte) ReplyError {
 		c.Spec.FullName(), id))
 }
 
+func errScriptBlocks(name []byte) ReplyError {
+	return ReplyError(fmt.Sprintf("ERR %s command is not allowed with BLOCK option from scripts", name))
+}
+
 func errNoGroup(key, group []byte, where string) ReplyError {
 	return ReplyError(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s'%s",
 		quoted(key, len(key)), quoted(group, len(group)), where))
@@ -42,6 +46,10 @@ func parseRead(c *Call, grouped bool) (o readOptions, ok bool) {
 		more := len(c.Args) - 1 - i
 		switch arg := c.Args[i]; {
 		case more >= 1 && equalFold(arg, "BLOCK"):
+			if c.Scripted {
+				c.Fail(errScriptBlocks(c.Args[0]))
+				return o, false
+			}
 			i++
 			if o.deadline, ok = c.timeoutMillisArg(i); !ok {
 				return o, false
