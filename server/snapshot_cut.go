@@ -43,6 +43,11 @@ type snapshot struct {
 	large  int  // bytes of large values; the others are too small to matter
 	db     int  // the database that the encoder is in; -1 before the first
 
+	// A large entry is being written in parts, and what else is emitted meanwhile.
+	inParts bool
+	aside   rdb.Encoder
+	asideDB int // the database that aside is in; -1 when it is empty
+
 	started time.Duration
 	keys    int64
 	total   int64 // keys at the cut
@@ -64,7 +69,9 @@ func (s *Server) beginSnapshot(done func(error)) (*snapshot, error) {
 		return nil, err
 	}
 	sn.cut = cut
+	cut.Parts = sn.emitParts
 	sn.enc = rdb.Encoder{Compress: s.config.RDBCompression, HandOver: sn.handOn, Full: snapshotChunk}
+	sn.aside.Compress = sn.enc.Compress
 	sn.enc.Buf = s.appendSnapshotHeader(make([]byte, 0, snapshotBuffer))
 	for i := range s.keyspace.Databases() {
 		sn.total += int64(s.keyspace.DB(i).Len())
@@ -97,19 +104,61 @@ func (s *Server) appendSnapshotHeader(dst []byte) []byte {
 	return dst
 }
 
-// emit is called by the keyspace for every entry of the moment of the cut.
+// emit is called by the keyspace for every entry of the moment of the cut. While a
+// large entry is being written in parts, others wait aside.
 func (sn *snapshot) emit(db int, e store.Entry) {
-	if db != sn.db {
-		d := sn.server.keyspace.DB(db)
-		sn.enc.Buf = rdb.AppendSelectDB(sn.enc.Buf, db, d.Len(), d.VolatileLen())
-		sn.db = db
+	sn.keys++
+	if sn.inParts {
+		sn.asideDB = sn.selectDB(&sn.aside, sn.asideDB, db)
+		dataset.Encode(&sn.aside, e, sn.access(e))
+		return
 	}
+	sn.db = sn.selectDB(&sn.enc, sn.db, db)
 	before := sn.handed
 	dataset.Encode(&sn.enc, e, sn.access(e))
+	sn.noteLarge(before)
+}
+
+// emitParts is called by the keyspace for entries that may be written in parts.
+func (sn *snapshot) emitParts(db int, e store.Entry) func(n int) bool {
+	if !dataset.Large(e) {
+		return nil
+	}
+	sn.keys++
+	sn.db = sn.selectDB(&sn.enc, sn.db, db)
+	before := sn.handed
+	more := dataset.Begin(&sn.enc, e, sn.access(e))
+	sn.inParts, sn.asideDB = true, -1
+	return func(n int) bool {
+		if !more(n) {
+			return false
+		}
+		sn.inParts = false
+		if sn.asideDB >= 0 {
+			sn.enc.Raw(sn.aside.Buf)
+			sn.db, sn.aside.Buf = sn.asideDB, nil
+		}
+		sn.noteLarge(before)
+		return true
+	}
+}
+
+// selectDB says that what follows is in a database, unless the last one was. It
+// returns the database.
+func (sn *snapshot) selectDB(enc *rdb.Encoder, last, db int) int {
+	if db != last {
+		d := sn.server.keyspace.DB(db)
+		enc.Buf = rdb.AppendSelectDB(enc.Buf, db, d.Len(), d.VolatileLen())
+	}
+	return db
+}
+
+// noteLarge counts what an entry has left to the collector, if it was a large one.
+// before is what had been handed on before it.
+func (sn *snapshot) noteLarge(before int) {
 	if n := sn.handed - before; n > 2*snapshotChunk {
 		sn.large += n
 	}
-	sn.keys++
 }
 
 // access is what the eviction policy goes by, so that it goes on where the file is

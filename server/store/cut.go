@@ -10,16 +10,30 @@ package store
 // and the walk takes off whatever mark it meets: after a complete cut there
 // are none, and only aborted cuts leave some behind. No number is used again
 // before a complete cut, or a sweep, has cleared these.
+//
+// An object that is too large to be emitted in one go is emitted in parts, while the
+// walk stands still. Whoever is about to change it waits for the rest.
 type Cut struct {
+	// Parts, unless nil, is asked about every entry that Step comes to whose value is
+	// an object. It begins to emit the entry and returns how to go on, or returns nil
+	// and leaves it to emit. The function that it returns is called with a number of
+	// elements to emit, about, and tells whether these were the last; until then the
+	// object does not change. In between emit may be called for other entries.
+	Parts func(db int, e Entry) (more func(n int) (done bool))
+
 	ks     *Keyspace
 	emit   func(db int, e Entry)
 	spaces []*space // yet to be walked; the first one is under way
+
+	more   func(n int) (done bool) // nil: no object is being emitted in parts
+	object uint32                  // the number of that object
 }
 
 // cutProgress is how far the active cut has come with a space.
 type cutProgress struct {
 	waiting  bool   // the cut has yet to walk positions from next on
 	next     uint64 // position
+	walked   bool   // to the end, but what was begun last is not complete
 	db       int    // number of the database at the time of the cut
 	detached bool   // no database refers to the space any more
 }
@@ -58,19 +72,22 @@ func (k *Keyspace) Cut(emit func(db int, e Entry)) (*Cut, error) {
 	return c, nil
 }
 
-// Step walks on by about maxEntries entries and tells whether the cut is
-// complete; then every entry has been emitted.
+// Step walks on by about maxEntries entries, or elements of a large one, and tells
+// whether the cut is complete; then every entry has been emitted.
 func (c *Cut) Step(maxEntries int) (done bool) {
 	for ; len(c.spaces) > 0; c.leave() {
 		s := c.spaces[0]
-		for s.table.count > 0 {
+		for c.more != nil || s.table.count > 0 && !s.cut.walked {
 			if maxEntries <= 0 {
 				return false
 			}
-			maxEntries -= 1 + s.cutBucket(c)
-			if s.cut.next == 0 {
-				break
+			if c.more != nil {
+				c.goOn(maxEntries)
+				maxEntries = 0
+				continue
 			}
+			maxEntries -= 1 + s.cutBucket(c)
+			s.cut.walked = s.cut.next == 0
 		}
 	}
 	if c.ks.cut == c {
@@ -80,8 +97,23 @@ func (c *Cut) Step(maxEntries int) (done bool) {
 	return true
 }
 
+// goOn emits about n elements of the object that is being emitted in parts.
+func (c *Cut) goOn(n int) {
+	if c.more(n) {
+		c.more = nil
+	}
+}
+
+// finish emits the rest of it.
+func (c *Cut) finish() {
+	for c.more != nil {
+		c.goOn(1 << 20)
+	}
+}
+
 // Abort ends the cut early. Nothing is emitted any more.
 func (c *Cut) Abort() {
+	c.more = nil
 	for len(c.spaces) > 0 {
 		c.leave()
 	}
@@ -111,7 +143,7 @@ func (s *space) cutBucket(c *Cut) (n int) {
 		if mark != 0 {
 			b[atSettled] = 0
 		}
-		if mark != c.ks.marks.current {
+		if mark != c.ks.marks.current && !c.begin(s.cut.db, b, Entry{s.table.arena, h}) {
 			c.emit(s.cut.db, Entry{s.table.arena, h})
 		}
 	})
@@ -119,17 +151,34 @@ func (s *space) cutBucket(c *Cut) (n int) {
 	return n
 }
 
+// begin has an entry emitted in parts, if that is possible now and wanted.
+func (c *Cut) begin(db int, b []byte, e Entry) bool {
+	if c.Parts == nil || c.more != nil || !isObject(b[atKind]) {
+		return false
+	}
+	c.more, c.object = c.Parts(db, e), objectNumber(b)
+	return c.more != nil
+}
+
 // beyond tells whether the walk of an active cut has yet to come to a key.
 func (s *space) beyond(hash uint64) bool {
-	return s.cut.waiting && position(hash) >= s.cut.next
+	return s.cut.waiting && !s.cut.walked && position(hash) >= s.cut.next
 }
 
 // preserve emits an entry that is about to change, if a cut has yet to see it.
 func (s *space) preserve(h handle, hash uint64) {
+	if !s.cut.waiting {
+		return
+	}
+	b := s.ks.arena.block(h)
+	if c := s.ks.cut; c.more != nil && isObject(b[atKind]) && objectNumber(b) == c.object {
+		c.finish()
+		return
+	}
 	if !s.beyond(hash) {
 		return
 	}
-	if b := s.ks.arena.block(h); b[atSettled] != s.ks.marks.current {
+	if b[atSettled] != s.ks.marks.current {
 		b[atSettled] = s.ks.marks.current
 		s.ks.cut.emit(s.cut.db, Entry{s.ks.arena, h})
 	}

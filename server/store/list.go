@@ -95,6 +95,19 @@ func (l List) Nodes(visit func(plain bool, data []byte) bool) {
 	}
 }
 
+// NodesFrom is Nodes for n of them, from the one with an index on, which must exist.
+func (l List) NodesFrom(index, n int, visit func(plain bool, data []byte) bool) {
+	if l.object == nil {
+		visit(false, l.packed)
+		return
+	}
+	for i := range n {
+		if !visit(l.object.data(index + i)) {
+			return
+		}
+	}
+}
+
 // NodeCount is how many pieces Nodes visits.
 func (l List) NodeCount() int {
 	if l.object == nil {
