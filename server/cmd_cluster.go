@@ -58,20 +58,35 @@ func clusterDocs() map[string]command.Doc {
 		"links": "7.0.0", "myshardid": "7.2.0", "replicas": "5.0.0", "shards": "7.0.0"} {
 		docs["cluster|"+name] = command.Doc{Since: since, Summary: absent}
 	}
-	for name, tips := range clusterTips() {
+	edit := func(name string, change func(*command.Doc)) {
 		d := docs["cluster|"+name]
-		d.Tips = tips
+		change(&d)
 		docs["cluster|"+name] = d
 	}
-	docs["cluster|slaves"] = command.Doc{Since: "3.0.0", Summary: absent, Tips: tipNondeterministic, Deprecated: "5.0.0", ReplacedBy: "`CLUSTER REPLICAS`"}
-	docs["cluster|slots"] = command.Doc{Since: "3.0.0", Summary: absent, Tips: tipNondeterministic, Deprecated: "7.0.0", ReplacedBy: "`CLUSTER SHARDS`"}
+	for _, name := range []string{"bumpepoch", "count-failure-reports", "getkeysinslot", "info", "links", "nodes", "replicas", "shards", "slaves", "slots"} {
+		edit(name, func(d *command.Doc) { d.Tips = tipNondeterministic })
+	}
+	for name, args := range clusterArgs() {
+		edit(name, func(d *command.Doc) { d.Args = args })
+	}
+	edit("slaves", func(d *command.Doc) { d.Deprecated, d.ReplacedBy = "5.0.0", "`CLUSTER REPLICAS`" })
+	edit("slots", func(d *command.Doc) { d.Deprecated, d.ReplacedBy = "7.0.0", "`CLUSTER SHARDS`" })
 	return docs
 }
 
-func clusterTips() map[string][]string {
-	tips := map[string][]string{}
-	for _, name := range []string{"bumpepoch", "count-failure-reports", "getkeysinslot", "info", "links", "nodes", "replicas", "shards"} {
-		tips[name] = tipNondeterministic
+// clusterArgs is for tools that complete what one types.
+func clusterArgs() map[string][]command.Arg {
+	slots := []command.Arg{integer("slot").Many()}
+	ranges := []command.Arg{command.Block("range", integer("start-slot"), integer("end-slot")).Many()}
+	node := []command.Arg{text("node-id")}
+	return map[string][]command.Arg{
+		"addslots": slots, "delslots": slots, "addslotsrange": ranges, "delslotsrange": ranges,
+		"count-failure-reports": node, "forget": node, "replicas": node, "replicate": node, "slaves": node,
+		"countkeysinslot": {integer("slot")}, "getkeysinslot": {integer("slot"), integer("count")},
+		"keyslot": {text("key")}, "set-config-epoch": {integer("config-epoch")},
+		"failover": {choice("options", "FORCE", "TAKEOVER").Opt()}, "reset": {choice("reset-type", "HARD", "SOFT").Opt()},
+		"meet": {text("ip"), integer("port"), integer("cluster-bus-port").Opt().From("4.0.0")},
+		"setslot": {integer("slot"), command.OneOf("subcommand", text("importing").After("IMPORTING"), text("migrating").After("MIGRATING"),
+			text("node").After("NODE"), command.Token("STABLE"))},
 	}
-	return tips
 }

@@ -22,33 +22,19 @@ const (
 )
 
 func (s *Server) replicationSpecs() []*command.Spec {
-	server := func(since, summary, complexity string) command.Doc {
-		return command.Doc{Group: "server", Since: since, Summary: summary, Complexity: complexity}
-	}
-	generic := func(since, summary, complexity string) command.Doc {
-		return command.Doc{Group: "generic", Since: since, Summary: summary, Complexity: complexity}
-	}
 	sync := command.Admin | command.NoScript | command.NoAsyncLoading | command.NoMulti
 	role := command.Admin | command.NoScript | command.Stale | command.NoAsyncLoading
+	wait := command.NoScript | command.Blocking
 	return []*command.Spec{
-		{Name: "psync", Arity: -3, Flags: sync, Run: s.cmdPSync,
-			Doc: server("2.8.0", "An internal command used in replication.", "")},
-		{Name: "sync", Arity: 1, Flags: sync, Run: s.cmdSync,
-			Doc: server("1.0.0", "An internal command used in replication.", "")},
-		{Name: "replconf", Arity: -1, Flags: command.Admin | command.NoScript | command.Loading | command.Stale | command.AllowBusy, Run: s.cmdReplConf,
-			Doc: server("3.0.0", "An internal command for configuring the replication stream.", "O(1)")},
-		{Name: "replicaof", Arity: 3, Flags: role, Run: s.cmdReplicaOf,
-			Doc: server("5.0.0", "Configures a server as replica of another, or promotes it to a master.", "O(1)")},
-		{Name: "slaveof", Arity: 3, Flags: role, Run: s.cmdReplicaOf,
-			Doc: command.Doc{Group: "server", Since: "1.0.0", Summary: "Sets a Redis server as a replica of another, or promotes it to being a master.", Complexity: "O(1)", Deprecated: "5.0.0", ReplacedBy: "`REPLICAOF`"}},
-		{Name: "role", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.Fast, Categories: command.CatAdmin | command.CatDangerous, Run: s.cmdRole,
-			Doc: server("2.8.12", "Returns the replication role.", "O(1)")},
-		{Name: "failover", Arity: -1, Flags: command.Admin | command.NoScript | command.Stale, Run: s.cmdFailover,
-			Doc: server("6.2.0", "Starts a coordinated failover from a server to one of its replicas.", "O(1)")},
-		{Name: "wait", Arity: 3, Flags: command.NoScript | command.Blocking, Categories: command.CatConnection, Run: s.cmdWait,
-			Doc: generic("3.0.0", "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.", "O(1)")},
-		{Name: "waitaof", Arity: 4, Flags: command.NoScript | command.Blocking, Categories: command.CatConnection, Run: s.cmdWaitAOF,
-			Doc: generic("7.2.0", "Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the master and/or replicas.", "O(1)")},
+		{Name: "psync", Arity: -3, Flags: sync, Run: s.cmdPSync},
+		{Name: "sync", Arity: 1, Flags: sync, Run: s.cmdSync},
+		{Name: "replconf", Arity: -1, Flags: command.Admin | command.NoScript | command.Loading | command.Stale | command.AllowBusy, Run: s.cmdReplConf},
+		{Name: "replicaof", Arity: 3, Flags: role, Run: s.cmdReplicaOf},
+		{Name: "slaveof", Arity: 3, Flags: role, Run: s.cmdReplicaOf},
+		{Name: "role", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.Fast, Categories: command.CatAdmin | command.CatDangerous, Run: s.cmdRole},
+		{Name: "failover", Arity: -1, Flags: command.Admin | command.NoScript | command.Stale, Run: s.cmdFailover},
+		{Name: "wait", Arity: 3, Flags: wait, Categories: command.CatConnection, Run: s.cmdWait},
+		{Name: "waitaof", Arity: 4, Flags: wait, Categories: command.CatConnection, Run: s.cmdWaitAOF},
 	}
 }
 

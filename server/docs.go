@@ -63,6 +63,14 @@ func docs() map[string]command.Doc {
 	add("server", diagnosticDocs())
 	add("pubsub", pubsubDocs())
 	add("cluster", clusterDocs())
+	replication := replicationDocs()
+	add("server", replication)
+	for _, name := range []string{"wait", "waitaof"} {
+		d := replication[name]
+		d.Group, d.Complexity = "generic", costConstant
+		all[name] = d
+	}
+	add("server", absentDocs())
 	return all
 }
 
@@ -86,6 +94,7 @@ func connectionDocs() map[string]command.Doc {
 
 func clientDocs() map[string]command.Doc {
 	kind := choice("type", "NORMAL", "MASTER", "REPLICA", "PUBSUB").After("TYPE").Opt()
+	kinds := choice("type", "NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB").After("TYPE").Opt()
 	return map[string]command.Doc{
 		"client":          {Since: "2.4.0", Summary: "Commands about connections", Complexity: costVaries},
 		"client|caching":  {Since: "6.0.0", Summary: "Says whether keys that the next command reads are tracked", Args: []command.Arg{choice("mode", "YES", "NO")}},
@@ -96,14 +105,14 @@ func clientDocs() map[string]command.Doc {
 		"client|kill": {Since: "2.4.0", Summary: "Closes connections that match all of the conditions", Complexity: costClients,
 			History: []command.Change{{Since: "2.8.12", What: "Takes conditions instead of an address"}, {Since: "6.2.0", What: "Knows LADDR"}},
 			Args: []command.Arg{command.OneOf("filter", text("ip:port"), command.OneOf("new-format",
-				integer("client-id").After("ID").Opt(), kind, text("username").After("USER").Opt(),
+				integer("client-id").After("ID").Opt(), kinds, text("username").After("USER").Opt(),
 				text("ip:port").After("ADDR").Opt(), text("ip:port").After("LADDR").Opt(),
 				choice("yes/no", "YES", "NO").After("SKIPME").Opt(), integer("maxage").After("MAXAGE").Opt()).Many())}},
 		"client|list": {Since: "2.4.0", Summary: "Describes connections, one per line", Complexity: costClients, Tips: tipNondeterministic,
 			Args: []command.Arg{kind, command.Block("id", integer("client-id").Many()).After("ID").Opt().From("6.2.0")}},
 		"client|no-evict": {Since: "7.0.0", Summary: "Says whether the connection may be closed to save memory", Args: []command.Arg{choice("enabled", "ON", "OFF")}},
 		"client|no-touch": {Since: "7.2.0", Summary: "Says whether what the connection reads counts as used", Args: []command.Arg{choice("enabled", "ON", "OFF")}},
-		"client|pause": {Since: "3.0.0", Summary: "Lets commands of clients wait for some milliseconds",
+		"client|pause": {Since: "2.9.50", Summary: "Lets commands of clients wait for some milliseconds",
 			Args: []command.Arg{integer("timeout"), choice("mode", "WRITE", "ALL").Opt().From("6.2.0")}},
 		"client|reply": {Since: "3.2.0", Summary: "Says whether commands of the connection are answered", Args: []command.Arg{choice("on_off_skip", "ON", "OFF", "SKIP")}},
 		"client|setinfo": {Since: "7.2.0", Summary: "Tells which library the client uses",
@@ -153,7 +162,7 @@ func serverDocs() map[string]command.Doc {
 		"config|resetstat": {Since: "2.0.0", Summary: "Sets the counters of INFO back to zero"},
 		"config|rewrite":   {Since: "2.8.0", Summary: "Brings the configuration file up to date"},
 		"config|help":      {Since: "5.0.0", Summary: "Lists the subcommands"},
-		"debug":            {Since: "1.0.0", Summary: "Commands for tests; see enable-debug-command", Complexity: costVaries},
+		"debug":            {Since: "1.0.0", SysCmd: true, Summary: "Commands for tests; see enable-debug-command", Complexity: costVaries},
 	}
 }
 

@@ -163,8 +163,7 @@ func New(o Options) (*Server, error) {
 
 func (s *Server) newTable() *command.Table {
 	t := command.NewTable()
-	t.Add(describe(slices.Concat(s.connectionSpecs(), s.transactionSpecs(), s.serverSpecs(), s.clusterSpecs(), s.pubsubSpecs()))...)
-	t.Add(s.replicationSpecs()...)
+	t.Add(describe(slices.Concat(s.connectionSpecs(), s.transactionSpecs(), s.serverSpecs(), s.clusterSpecs(), s.pubsubSpecs(), s.replicationSpecs(), s.absentSpecs()))...)
 	return t
 }
 

@@ -35,6 +35,16 @@ func restoreSpec() *Spec {
 		}}
 }
 
+// restoreAskingSpec is RESTORE as a server of a cluster sends it to another one.
+func restoreAskingSpec() *Spec {
+	s := restoreSpec()
+	s.Name = "restore-asking"
+	s.Flags |= Asking
+	s.Group, s.Since, s.SysCmd = "server", "3.0.0", true
+	s.Summary = "Is RESTORE between servers of a cluster"
+	return s
+}
+
 func runDump(c *Call) {
 	e, ok := c.FindRead(c.Args[1])
 	if !ok {

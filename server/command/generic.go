@@ -8,14 +8,16 @@ func genericSpecs() []*Spec {
 	specs = append(specs, keySpecs()...)
 	specs = append(specs, expireSpecs()...)
 	specs = append(specs, iterationSpecs()...)
-	specs = append(specs, objectSpec(), dumpSpec(), restoreSpec())
+	specs = append(specs, objectSpec(), dumpSpec(), restoreSpec(), restoreAskingSpec())
 	for _, s := range specs {
 		s.Categories |= CatKeyspace
 	}
 	// Without its subcommands OBJECT touches no key.
 	specs = append(specs, sortSpecs()...)
 	for _, s := range specs {
-		s.Group = "generic"
+		if s.Group == "" {
+			s.Group = "generic"
+		}
 		if s.Name == "object" {
 			s.Categories = 0
 		}

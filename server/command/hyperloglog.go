@@ -35,12 +35,12 @@ func hyperLogLogSpecs() []*Spec {
 			}},
 		{Name: "pfdebug", Arity: 3, Flags: Write | DenyOOM | Admin, Run: runPFDebug,
 			KeySpecs: []KeySpec{KeyAt(2, 0, 1, KeyRW|KeyAccess)}, Doc: Doc{
-				Since: "2.8.9", Complexity: "N/A",
+				Since: "2.8.9", Complexity: "N/A", SysCmd: true,
 				Summary: "Shows or changes how the HyperLogLog at a key is held",
 				Args:    []Arg{NewArg("subcommand", ArgString), Key()},
 			}},
 		{Name: "pfselftest", Arity: 1, Flags: Admin, Run: runPFSelfTest, Doc: Doc{
-			Since: "2.8.9", Complexity: "N/A",
+			Since: "2.8.9", Complexity: "N/A", SysCmd: true,
 			Summary: "Checks this server's HyperLogLogs against what is known",
 		}},
 	}

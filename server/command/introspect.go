@@ -227,10 +227,9 @@ func replyDoc(c *Call, s *Spec) {
 	f.text("since", s.Since)
 	f.text("group", s.Group)
 	f.text("complexity", s.Complexity)
-	if s.Deprecated != "" {
+	if s.Deprecated != "" || s.SysCmd {
 		f.name("doc_flags")
-		c.Out.Set(1)
-		c.Out.Simple("deprecated")
+		replyNames(c, docFlags(s), []string{"deprecated", "syscmd"}, "")
 	}
 	f.text("deprecated_since", s.Deprecated)
 	f.text("replaced_by", s.ReplacedBy)
@@ -251,6 +250,16 @@ func replyDoc(c *Call, s *Spec) {
 		f.name("subcommands")
 		replyDocs(c, s.Subcommands)
 	}
+}
+
+func docFlags(s *Spec) (mask uint32) {
+	if s.Deprecated != "" {
+		mask |= 1
+	}
+	if s.SysCmd {
+		mask |= 2
+	}
+	return mask
 }
 
 func replyArgs(c *Call, args []Arg) {

@@ -145,6 +145,7 @@ type Doc struct {
 	Since      string // version of Redis
 	Summary    string
 	Complexity string
+	SysCmd     bool   // of use within the system, not to its users
 	Deprecated string // version since which ReplacedBy is preferred
 	ReplacedBy string
 	History    []Change
