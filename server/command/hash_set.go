@@ -1,5 +1,7 @@
 package command
 
+import "github.com/lockstep-db/lockstep/server/store"
+
 var hsetCommand = []byte("HSET")
 
 func runHSet(c *Call) {
@@ -21,11 +23,11 @@ func setFields(c *Call) (added int64, ok bool) {
 		return 0, false
 	}
 	key, pairs := c.Args[1], c.Args[2:]
-	_, found, failed := c.findToWriteAs(typeHash, key)
+	e, found, failed := c.findToWriteAs(typeHash, key)
 	if failed {
 		return 0, false
 	}
-	w := c.DB.EditHash(key)
+	w := c.DB.EditHashFound(key, e, found)
 	w.Expect(pairs)
 	for i := 0; i < len(pairs); i += 2 {
 		if w.Set(pairs[i], pairs[i+1]) {
@@ -50,14 +52,14 @@ func runHSetNX(c *Call) {
 		c.Out.Int(0)
 		return
 	}
-	c.setField(found, key, field, c.Args[3])
+	c.setField(e, found, key, field, c.Args[3])
 	c.modified(EventHash, "hset", key)
 	c.Out.Int(1)
 }
 
 // setField sets one field of a hash that was found or is to be created.
-func (c *Call) setField(found bool, key, field, value []byte) {
-	w := c.DB.EditHash(key)
+func (c *Call) setField(e store.Entry, found bool, key, field, value []byte) {
+	w := c.DB.EditHashFound(key, e, found)
 	w.Set(field, value)
 	if !found {
 		c.access(w.Entry())
@@ -88,7 +90,7 @@ func runHIncrBy(c *Call) {
 		c.Fail(errOverflow)
 		return
 	}
-	c.setField(found, key, field, appendInt(c.digits(), sum))
+	c.setField(e, found, key, field, appendInt(c.digits(), sum))
 	c.modified(EventHash, "hincrby", key)
 	c.Out.Int(sum)
 }
@@ -125,7 +127,7 @@ func runHIncrByFloat(c *Call) {
 		return
 	}
 	text := appendExtended(nil, sum)
-	c.setField(found, key, field, text)
+	c.setField(e, found, key, field, text)
 	c.Rewrite(hsetCommand, key, field, text)
 	c.modified(EventHash, "hincrbyfloat", key)
 	c.Out.Bulk(text)
@@ -133,13 +135,13 @@ func runHIncrByFloat(c *Call) {
 
 func runHDel(c *Call) {
 	key := c.Args[1]
-	_, found, failed := c.findToWriteAs(typeHash, key)
+	e, found, failed := c.findToWriteAs(typeHash, key)
 	if failed {
 		return
 	}
 	removed := 0
 	if found {
-		w := c.DB.EditHash(key)
+		w := c.DB.EditHashFound(key, e, found)
 		for _, field := range c.Args[2:] {
 			if w.Delete(field) {
 				removed++

@@ -4,11 +4,11 @@ import "github.com/lockstep-db/lockstep/server/store"
 
 func runSAdd(c *Call) {
 	key, members := c.Args[1], c.Args[2:]
-	_, found, failed := c.findToWriteAs(typeSet, key)
+	e, found, failed := c.findToWriteAs(typeSet, key)
 	if failed {
 		return
 	}
-	w := c.DB.EditSet(key)
+	w := c.DB.EditSetFound(key, e, found)
 	if len(members) > 1 {
 		w.Expect(members)
 	}
@@ -30,13 +30,13 @@ func runSAdd(c *Call) {
 
 func runSRem(c *Call) {
 	key := c.Args[1]
-	_, found, failed := c.findToWriteAs(typeSet, key)
+	e, found, failed := c.findToWriteAs(typeSet, key)
 	if failed {
 		return
 	}
 	removed := 0
 	if found {
-		w := c.DB.EditSet(key)
+		w := c.DB.EditSetFound(key, e, found)
 		for _, member := range c.Args[2:] {
 			if w.Remove(member) {
 				removed++

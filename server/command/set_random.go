@@ -95,7 +95,7 @@ func popMember(c *Call) {
 		return
 	}
 	member := c.keep(e.Set().Random(c.Rand()))
-	w := c.DB.EditSet(key)
+	w := c.DB.EditSetFound(key, e, true)
 	w.Remove(member)
 	c.Out.Bulk(member)
 	c.Rewrite(sremCommand, key, member)

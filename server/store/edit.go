@@ -12,7 +12,7 @@ import (
 type edit struct {
 	db   *DB
 	key  []byte
-	hash uint64
+	hash uint64 // 0: to be computed
 	at   place  // no bucket: to be looked up
 	h    handle // 0: there is no such key (yet)
 	room int    // bytes that are going to be added
@@ -27,6 +27,18 @@ func (db *DB) edit(key []byte) edit {
 	hash := db.ks.hash.sum(key)
 	p, h := db.space.lookup(hash, key)
 	return edit{db: db, key: key, hash: hash, at: p, h: h}
+}
+
+// editAfterLook is edit for whoever has just looked the key up in vain or found e. Only
+// a cut that may yet have to see the value makes it look again.
+func (db *DB) editAfterLook(key []byte, e Entry, found bool) edit {
+	switch {
+	case !found:
+		return edit{db: db, key: key, hash: db.ks.hash.sum(key)}
+	case db.space.cut.waiting:
+		return db.edit(key)
+	}
+	return edit{db: db, key: key, h: e.h}
 }
 
 // Entry is the key with its value as it is now. There is one.
@@ -85,6 +97,9 @@ func (w *edit) expect(elements [][]byte) {
 // splice is space.spliceFor the bytes that are expected.
 func (w *edit) splice(at, del, ins int) []byte {
 	if w.at.b == nil {
+		if w.hash == 0 {
+			w.hash = w.db.ks.hash.sum(w.key)
+		}
 		w.at, _ = w.db.space.table.locate(w.hash, w.h)
 	}
 	var value []byte

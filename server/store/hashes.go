@@ -116,6 +116,12 @@ type HashEdit struct{ edit }
 // EditHash begins to change the hash at key, which holds a hash or nothing.
 func (db *DB) EditHash(key []byte) HashEdit { return HashEdit{db.edit(key)} }
 
+// EditHashFound is EditHash for whoever has just looked key up, and has found e or
+// nothing.
+func (db *DB) EditHashFound(key []byte, e Entry, found bool) HashEdit {
+	return HashEdit{db.editAfterLook(key, e, found)}
+}
+
 // Hash is the hash as it is now. There is one.
 func (w *HashEdit) Hash() HashView { return hashOf(w.arena(), w.block()) }
 

@@ -56,7 +56,7 @@ func (c *collections) element(integers bool) string {
 func (c *collections) step() {
 	n := c.rng.IntN(8)
 	key := fmt.Sprint([]string{"hash", "set", "ints"}[n%3], n)
-	db, isHash, integers := c.k.DB(0), n%3 == 0, n%3 == 2
+	isHash, integers := n%3 == 0, n%3 == 2
 	member, value := c.element(integers), ""
 	before, there := c.want[key][member]
 	switch op := c.rng.IntN(40); {
@@ -67,10 +67,10 @@ func (c *collections) step() {
 		var added bool
 		if isHash {
 			value = c.element(false)
-			w := db.EditHash([]byte(key))
+			w := c.editHash(key)
 			added = w.Set([]byte(member), []byte(value))
 		} else {
-			w := db.EditSet([]byte(key))
+			w := c.editSet(key)
 			added = w.Add([]byte(member))
 		}
 		c.want[key][member] = value
@@ -80,10 +80,10 @@ func (c *collections) step() {
 	case op < 34:
 		var removed bool
 		if isHash {
-			w := db.EditHash([]byte(key))
+			w := c.editHash(key)
 			removed = w.Delete([]byte(member))
 		} else {
-			w := db.EditSet([]byte(key))
+			w := c.editSet(key)
 			removed = w.Remove([]byte(member))
 		}
 		delete(c.want[key], member)
@@ -96,6 +96,25 @@ func (c *collections) step() {
 	if len(c.want[key]) == 0 {
 		delete(c.want, key)
 	}
+}
+
+// editHash begins with one look at the key or with two, by chance.
+func (c *collections) editHash(key string) HashEdit {
+	db := c.k.DB(0)
+	if c.rng.IntN(2) == 0 {
+		return db.EditHash([]byte(key))
+	}
+	e, found := db.Find([]byte(key))
+	return db.EditHashFound([]byte(key), e, found)
+}
+
+func (c *collections) editSet(key string) SetEdit {
+	db := c.k.DB(0)
+	if c.rng.IntN(2) == 0 {
+		return db.EditSet([]byte(key))
+	}
+	e, found := db.Find([]byte(key))
+	return db.EditSetFound([]byte(key), e, found)
 }
 
 // rare are the operations on whole keys, and those of the keyspace.

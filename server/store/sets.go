@@ -181,6 +181,12 @@ type SetEdit struct {
 // EditSet begins to change the set at key, which holds a set or nothing.
 func (db *DB) EditSet(key []byte) SetEdit { return SetEdit{edit: db.edit(key)} }
 
+// EditSetFound is EditSet for whoever has just looked key up, and has found e or
+// nothing.
+func (db *DB) EditSetFound(key []byte, e Entry, found bool) SetEdit {
+	return SetEdit{edit: db.editAfterLook(key, e, found)}
+}
+
 // Set is the set as it is now. There is one.
 func (w *SetEdit) Set() SetView { return setOf(w.arena(), w.block()) }
 
