@@ -315,7 +315,7 @@ func (s *Server) copyFile(f *feed) (int, error) {
 	if f.c.tls == nil {
 		return syscall.Sendfile(f.c.fd, int(f.file.Fd()), nil, int(min(f.fileLeft, 256<<10)))
 	}
-	p := make([]byte, min(f.fileLeft, tlslink.MaxWrite))
+	p := s.tls.piece[:min(f.fileLeft, tlslink.MaxWrite)]
 	n, err := io.ReadFull(f.file, p)
 	if err != nil {
 		return 0, err

@@ -9,10 +9,8 @@ import (
 	"github.com/lockstep-db/lockstep/server/tlslink"
 )
 
-var (
-	errTLSUpdate = errors.New("Unable to update TLS configuration. Check server logs.") //nolint:staticcheck // Redis' text
-	errTLSBroken = errors.New("the connection's encryption is broken")
-)
+// errTLSUpdate is what CONFIG SET answers.
+var errTLSUpdate = errors.New("Unable to update TLS configuration. Check server logs.") //nolint:staticcheck // Redis' text
 
 // tlsFilesPeriod is how often the files of certificates are looked at: whoever
 // replaces them need not tell the server.
@@ -28,6 +26,7 @@ type tlsState struct {
 	port       int
 	ciphertext []byte // scratch of one read
 	plaintext  []byte // likewise
+	piece      []byte // scratch of one write of a file
 }
 
 // usesTLS says whether any directive asks for encryption.
@@ -58,6 +57,7 @@ func (s *Server) loadTLS() error {
 	s.tls.set = set
 	if s.tls.ciphertext == nil {
 		s.tls.ciphertext, s.tls.plaintext = make([]byte, tlslink.MinRead), make([]byte, tlslink.MinRead)
+		s.tls.piece = make([]byte, tlslink.MaxWrite)
 	}
 	return nil
 }

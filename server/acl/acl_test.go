@@ -136,6 +136,26 @@ func TestWhatIsAllowed(t *testing.T) {
 	}
 }
 
+func TestCheckingAnOrdinaryCommandAllocatesNothing(t *testing.T) {
+	table := newTable()
+	users := acl.New(table, false)
+	if err := users.Set("u", "+@all", "~app:*", "%R~shared:*"); err != nil {
+		t.Fatal(err)
+	}
+	u, args := users.Find("u"), words("mset app:1 a app:2 b")
+	spec, err := table.Lookup(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if d := users.Check(u, spec, args); d.Reason != acl.Allowed {
+			t.Fatal(d)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func words(line string) (args [][]byte) {
 	for _, w := range strings.Fields(line) {
 		args = append(args, []byte(w))

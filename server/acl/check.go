@@ -74,16 +74,30 @@ type request struct {
 	spec  *command.Spec
 	args  [][]byte
 	use   channelUse
-	keys  []command.KeyRef
+	keys  []command.KeyRef // before they are found, room for them
 	found bool
 }
 
 func (r *request) keyRefs() []command.KeyRef {
 	if !r.found {
 		r.found = true
-		r.keys = r.spec.KeyRefs(r.args)
+		r.keys = r.spec.AppendKeyRefs(r.keys[:0], r.args)
 	}
 	return r.keys
+}
+
+// keepKeys is how many keys of a request room is kept for.
+const keepKeys = 256
+
+func (all *Users) request(spec *command.Spec, args [][]byte) request {
+	return request{spec: spec, args: args, use: all.uses[spec.ID()], keys: all.room}
+}
+
+// done keeps the room that a request has made for its keys.
+func (all *Users) done(r *request) {
+	if cap(r.keys) <= keepKeys {
+		all.room = r.keys[:0]
+	}
 }
 
 // Check says whether a user may run a command with these arguments, whose number
@@ -92,7 +106,8 @@ func (all *Users) Check(u *User, spec *command.Spec, args [][]byte) Denial {
 	if u == nil {
 		return Denial{}
 	}
-	r := request{spec: spec, args: args, use: all.uses[spec.ID()]}
+	r := all.request(spec, args)
+	defer all.done(&r)
 	worst := Denial{Reason: DeniedCommand}
 	for _, s := range u.selectors {
 		d := s.check(&r)
@@ -112,7 +127,7 @@ func (all *Users) ReadsEverything(u *User, spec *command.Spec, args [][]byte) bo
 	if u == nil {
 		return true
 	}
-	r := request{spec: spec, args: args, use: all.uses[spec.ID()]}
+	r := all.request(spec, args)
 	for _, s := range u.selectors {
 		if s.check(&r).Reason == Allowed && s.readsEverything() {
 			return true

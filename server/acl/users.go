@@ -14,9 +14,10 @@ var errUserName = errors.New("Usernames can't contain spaces or null characters"
 // Users are all users. There is always the default user, and it is always the same
 // pointer.
 type Users struct {
-	table        *command.Table // fixed, and complete
-	uses         []channelUse   // by command ID
-	openChannels bool           // what a new user may do with channels before a rule says so
+	table        *command.Table   // fixed, and complete
+	uses         []channelUse     // by command ID
+	room         []command.KeyRef // reused by Check
+	openChannels bool             // what a new user may do with channels before a rule says so
 	byName       map[string]*User
 	fallback     *User
 }

@@ -129,11 +129,13 @@ func legacyRange(specs []KeySpec) (first, last, step int) {
 
 // KeyRefs returns where the keys of a request are. It is nil if the request has
 // none, or if the description meets arguments that make no sense.
-func (s *Spec) KeyRefs(args [][]byte) []KeyRef {
+func (s *Spec) KeyRefs(args [][]byte) []KeyRef { return s.AppendKeyRefs(nil, args) }
+
+// AppendKeyRefs is KeyRefs, in the room that an empty slice has.
+func (s *Spec) AppendKeyRefs(refs []KeyRef, args [][]byte) []KeyRef {
 	if s.Keys != nil {
 		return s.Keys(args)
 	}
-	var refs []KeyRef
 	for i := range s.KeySpecs {
 		found, ok := s.KeySpecs[i].refs(args, refs)
 		if !ok {

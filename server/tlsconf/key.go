@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/des" //nolint:gosec // older keys are encrypted with it; new ones are not made here
+	"crypto/des" // older keys are encrypted with it
 	"crypto/pbkdf2"
-	"crypto/sha1" //nolint:gosec // the default of PBKDF2 in older keys
+	"crypto/sha1" // the default of PBKDF2 in older keys
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -38,8 +38,10 @@ func decryptKey(file []byte, pass string) ([]byte, error) {
 				return nil, err
 			}
 			return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
-		case x509.IsEncryptedPEMBlock(block): //nolint:staticcheck // weak, but such keys exist
-			der, err := x509.DecryptPEMBlock(block, []byte(pass)) //nolint:staticcheck // as above
+		//lint:ignore SA1019 weak, but such keys exist
+		case x509.IsEncryptedPEMBlock(block):
+			//lint:ignore SA1019 as above
+			der, err := x509.DecryptPEMBlock(block, []byte(pass))
 			if err != nil {
 				return nil, errKeyPass
 			}
@@ -81,8 +83,8 @@ var blockCiphers = map[string]struct {
 }
 
 // maxIterations bounds the work that a file can ask for; tools use some thousand to
-// some hundred thousand.
-const maxIterations = 10_000_000
+// a million.
+const maxIterations = 2_000_000
 
 func decryptPKCS8(der, pass []byte) ([]byte, error) {
 	var key encryptedKey
