@@ -80,6 +80,18 @@ func (l List) Each(visit func(p []byte) bool) {
 	}
 }
 
+// Index is the index of the first element that equals p; -1 if there is none.
+func (l List) Index(p []byte) int {
+	i := 0
+	for it := l.From(0); it.Valid(); it.Step() {
+		if it.Equal(p) {
+			return i
+		}
+		i++
+	}
+	return -1
+}
+
 // Nodes visits the pieces that the list is made of from head to tail until visit
 // returns false: listpacks, and elements that are so large that they stand alone
 // (plain).

@@ -4,77 +4,75 @@ import "github.com/lockstep-db/lockstep/server/store/listpack"
 
 // listEdit is a list that is about to change.
 type listEdit struct {
-	db     *DB
-	key    []byte
-	p      place
-	h      handle
-	packed []byte      // the listpack, which begins anew with every splice
-	object *listObject // or this
+	edit
+	object *listObject // nil while the list is packed
 	limit  listLimit
 }
 
 const kindPackedList = byte(TypeList)<<4 | byte(EncodingListpack)
 
 // editList finds the list at key. It must hold one if it exists.
-func (db *DB) editList(key []byte) (e listEdit, found bool) {
-	p, h, b := db.space.edit(key)
-	e = listEdit{db: db, key: key, p: p, h: h, limit: db.ks.Limits.list()}
-	switch {
-	case h == 0:
-		return e, false
-	case isObject(b[atKind]):
-		e.object = db.ks.arena.objectOf(b).(*listObject)
-	default:
-		e.packed = valueOf(b)
+func (db *DB) editList(key []byte) listEdit {
+	e := listEdit{edit: db.edit(key), limit: db.ks.Limits.list()}
+	if e.isLarge() {
+		e.object = e.arena().objectOf(e.block()).(*listObject)
 	}
-	return e, true
+	return e
 }
 
 // editFound is editList for the entry that Find has just given for key. A large list
 // need not be looked up again, unless a cut may have to see it first.
 func (db *DB) editFound(found Entry, key []byte) listEdit {
-	if !db.space.cut.waiting {
-		if b := found.block(); isObject(b[atKind]) {
-			object := db.ks.arena.objectOf(b).(*listObject)
-			return listEdit{db: db, key: key, h: found.h, object: object, limit: db.ks.Limits.list()}
-		}
+	if b := found.block(); isObject(b[atKind]) && !db.space.cut.waiting {
+		object := found.arena.objectOf(b).(*listObject)
+		return listEdit{edit{db: db, key: key, h: found.h}, object, db.ks.Limits.list()}
 	}
-	e, _ := db.editList(key)
-	return e
+	return db.editList(key)
 }
 
 func (e *listEdit) len() int {
 	if e.object != nil {
 		return e.object.len()
 	}
-	return listpack.Len(e.packed)
+	return listpack.Len(e.packed())
 }
 
 // splice replaces del bytes at position at of the packed list by ins bytes, which
-// the caller fills in. The list will have count elements.
-func (e *listEdit) splice(at, del, ins, count int) {
-	e.h, e.packed = e.db.space.splice(e.p, e.h, at, del, ins)
-	listpack.SetHeader(e.packed, len(e.packed), count)
+// the caller fills in. The list will have more elements by delta.
+func (e *listEdit) splice(at, del, ins, delta int) []byte {
+	lp := e.edit.splice(at, del, ins)
+	listpack.Spliced(lp, delta)
+	return lp
 }
 
 // unpack makes an object of a packed list if so many more bytes and elements are
 // too much for it.
 func (e *listEdit) unpack(bytes, count int) {
-	if e.object != nil || !e.limit.exceeded(len(e.packed)+bytes, listpack.Len(e.packed)+count) {
+	if e.object != nil {
 		return
 	}
-	e.object = &listObject{arena: e.db.ks.arena}
+	lp := e.packed()
+	first, behind := listpack.Len(lp), 0
+	if !e.limit.exceeded(len(lp)+bytes, first+count) {
+		return
+	}
 	// Many elements that came at once may have made it a little too large.
-	first, behind := listpack.Len(e.packed), 0
-	at := len(e.packed) - 1
+	at := len(lp) - 1
 	for ; at >= e.limit.bytes; behind++ {
-		at = listpack.Prev(e.packed, at)
+		at = listpack.Prev(lp, at)
 	}
-	e.object.addPart(e.packed, listHeader, at, first-behind)
+	o := &listObject{arena: e.arena()}
+	o.addPart(lp, listHeader, at, first-behind)
 	if behind > 0 {
-		e.object.addPart(e.packed, at, len(e.packed)-1, behind)
+		o.addPart(lp, at, len(lp)-1, behind)
 	}
-	e.db.setObject(e.key, TypeList, EncodingQuicklist, e.object, keepExpiry)
+	e.enlarge(o)
+}
+
+// enlarge makes an object the value.
+func (e *listEdit) enlarge(o *listObject) {
+	e.object = o
+	e.setObject(TypeList, EncodingQuicklist, o)
 }
 
 // shrunk ends a change that has removed something: it removes a list without
@@ -83,11 +81,11 @@ func (e *listEdit) shrunk() (length int) {
 	length = e.len()
 	switch {
 	case length == 0:
-		e.db.Delete(e.key)
+		e.remove()
 	case e.object != nil:
 		if lp, fits := e.object.asListpack(e.limit.half()); fits {
 			// The object is released later: its bytes stay until they are copied.
-			e.db.setPacked(e.key, TypeList, EncodingListpack, lp, keepExpiry)
+			e.setPacked(TypeList, EncodingListpack, lp)
 		}
 	}
 	return length
@@ -102,13 +100,13 @@ func (l *listObject) asListpack(limit listLimit) (lp []byte, fits bool) {
 	return lp, !plain && !limit.exceeded(len(lp), l.len())
 }
 
-// ListPush adds values at the head (left), the last one coming to be the first, or
-// at the tail of the list at key, which is created if there is none, and returns
-// the number of elements.
+// ListPush adds values, which may not refer to the keyspace, at the head (left), the
+// last one coming to be the first, or at the tail of the list at key, which is created
+// if there is none, and returns the number of elements.
 func (db *DB) ListPush(key []byte, left bool, values ...[]byte) (length int) {
-	e, found := db.editList(key)
-	if !found {
-		return e.create(left, values)
+	e := db.editList(key)
+	if !e.Exists() {
+		return e.createOf(left, values)
 	}
 	return e.push(left, values)
 }
@@ -120,19 +118,18 @@ func (db *DB) ListPushFound(found Entry, key []byte, left bool, values ...[]byte
 	return e.push(left, values)
 }
 
-// create makes a list of values.
-func (e *listEdit) create(left bool, values [][]byte) (length int) {
-	db, key := e.db, e.key
+// createOf makes a list of values.
+func (e *listEdit) createOf(left bool, values [][]byte) (length int) {
 	if e.limit.exceeded(listpack.Empty+textSize(values), len(values)) {
-		e.object = &listObject{arena: db.ks.arena}
-		db.setObject(key, TypeList, EncodingQuicklist, e.object, 0)
+		e.enlarge(&listObject{arena: e.arena()})
 		return e.push(left, values)
 	}
-	_, e.packed = db.space.create(db.ks.hash.sum(key), key, kindPackedList, listpack.Empty+encodedSize(values), 0)
-	listpack.AppendEmpty(e.packed[:0])
-	e.packed[len(e.packed)-1] = e.packed[listHeader] // the end mark
-	listpack.SetHeader(e.packed, len(e.packed), len(values))
-	putAll(e.packed[listHeader:], left, values)
+	size := listpack.Empty + encodedSize(values)
+	lp := e.create(kindPackedList, size)
+	listpack.AppendEmpty(lp[:0])
+	lp[size-1] = lp[listHeader] // the end mark
+	listpack.SetHeader(lp, size, len(values))
+	putAll(lp[listHeader:], left, values)
 	return len(values)
 }
 
@@ -146,12 +143,19 @@ func (e *listEdit) push(left bool, values [][]byte) (length int) {
 	}
 	at := listHeader
 	if !left {
-		at = len(e.packed) - 1
+		at = len(e.packed()) - 1
 	}
-	length = listpack.Len(e.packed) + len(values)
-	e.splice(at, 0, encodedSize(values), length)
-	putAll(e.packed[at:], left, values)
-	return length
+	lp := e.splice(at, 0, encodedSize(values), len(values))
+	putAll(lp[at:], left, values)
+	return listpack.Len(lp)
+}
+
+func textSize(values [][]byte) int {
+	size := 0
+	for _, v := range values {
+		size += len(v)
+	}
+	return size
 }
 
 func encodedSize(values [][]byte) int {
@@ -169,25 +173,15 @@ func putAll(dst []byte, backwards bool, values [][]byte) {
 		if backwards {
 			i = len(values) - 1 - i
 		}
-		e := listpack.Encode(values[i])
-		e.Put(dst[at:])
-		at += e.Size()
+		at += listpack.Encode(values[i]).Put(dst[at:])
 	}
-}
-
-func textSize(values [][]byte) int {
-	size := 0
-	for _, v := range values {
-		size += len(v)
-	}
-	return size
 }
 
 // ListPop removes n elements, all of them if there are no more, from the head
 // (left) or the tail of the list at key, which must exist, and returns how many
 // are left.
 func (db *DB) ListPop(key []byte, left bool, n int) (length int) {
-	e, _ := db.editList(key)
+	e := db.editList(key)
 	return e.pop(left, n)
 }
 
@@ -218,22 +212,21 @@ func (e *listEdit) cut(index, n int) {
 		e.object.cut(index, n)
 		return
 	}
-	count := listpack.Len(e.packed)
-	from := listpack.Seek(e.packed, index)
-	to := len(e.packed) - 1
-	if index+n < count {
-		if to = from + listpack.EntrySize(e.packed, from); n > 1 {
-			to = listpack.Seek(e.packed, index+n)
+	lp := e.packed()
+	from, to := listpack.Seek(lp, index), len(lp)-1
+	if index+n < listpack.Len(lp) {
+		if to = from + listpack.EntrySize(lp, from); n > 1 {
+			to = listpack.Seek(lp, index+n)
 		}
 	}
-	e.splice(from, to-from, 0, count-n)
+	e.splice(from, to-from, 0, -n)
 }
 
 // ListTrim removes what is not between two indexes of the list at key, which must
 // exist: from 0 at the head, both inclusive. It returns the number of elements
 // that were removed.
 func (db *DB) ListTrim(key []byte, first, last int) (removed int) {
-	e, _ := db.editList(key)
+	e := db.editList(key)
 	n := e.len()
 	if first > last || first >= n {
 		e.cut(0, n)
@@ -248,7 +241,7 @@ func (db *DB) ListTrim(key []byte, first, last int) (removed int) {
 // ListSet replaces the element with an index, from 0 at the head or from -1 at the
 // tail, of the list at key, which must exist, and tells whether there is one.
 func (db *DB) ListSet(key []byte, index int, value []byte) bool {
-	e, _ := db.editList(key)
+	e := db.editList(key)
 	e.unpack(len(value), 1)
 	n := e.len()
 	if index < 0 {
@@ -262,10 +255,11 @@ func (db *DB) ListSet(key []byte, index int, value []byte) bool {
 		e.shrunk()
 		return true
 	}
-	at := listpack.Seek(e.packed, index)
+	lp := e.packed()
+	at := listpack.Seek(lp, index)
 	element := listpack.Encode(value)
-	e.splice(at, listpack.EntrySize(e.packed, at), element.Size(), n)
-	element.Put(e.packed[at:])
+	lp = e.splice(at, listpack.EntrySize(lp, at), element.Size(), 0)
+	element.Put(lp[at:])
 	return true
 }
 
@@ -273,24 +267,24 @@ func (db *DB) ListSet(key []byte, index int, value []byte) bool {
 // the list at key, which must exist. It returns the number of elements, or found
 // is false.
 func (db *DB) ListInsert(key []byte, before bool, pivot, value []byte) (length int, found bool) {
-	e, _ := db.editList(key)
+	e := db.editList(key)
 	// Also if there is no such element, as in Redis.
 	e.unpack(len(value), 1)
 	if e.object != nil {
 		return e.object.insertAt(before, pivot, value, e.limit)
 	}
-	at := listpack.Find(e.packed, 0, pivot, 0)
+	lp := e.packed()
+	at := listpack.Find(lp, 0, pivot, 0)
 	if at == 0 {
 		return 0, false
 	}
 	if !before {
-		at += listpack.EntrySize(e.packed, at)
+		at += listpack.EntrySize(lp, at)
 	}
-	length = listpack.Len(e.packed) + 1
 	element := listpack.Encode(value)
-	e.splice(at, 0, element.Size(), length)
-	element.Put(e.packed[at:])
-	return length, true
+	lp = e.splice(at, 0, element.Size(), 1)
+	element.Put(lp[at:])
+	return listpack.Len(lp), true
 }
 
 // insertAt is ListInsert for an object.
@@ -310,22 +304,10 @@ func (l *listObject) insertAt(before bool, pivot, value []byte, limit listLimit)
 	return l.len(), true
 }
 
-// Index is the index of the first element that equals p; -1 if there is none.
-func (l List) Index(p []byte) int {
-	i := 0
-	for it := l.From(0); it.Valid(); it.Step() {
-		if it.Equal(p) {
-			return i
-		}
-		i++
-	}
-	return -1
-}
-
 // ListRemove removes elements that equal value from the list at key, which must
 // exist: the first n, or the last -n, or all if n is 0. It returns how many.
 func (db *DB) ListRemove(key []byte, n int, value []byte) (removed int) {
-	e, _ := db.editList(key)
+	e := db.editList(key)
 	back := n < 0
 	switch {
 	case n == 0:
@@ -335,9 +317,11 @@ func (db *DB) ListRemove(key []byte, n int, value []byte) (removed int) {
 	}
 	if e.object != nil {
 		removed = e.object.removeAll(value, n, back)
-	} else if stop, some := squeeze(e.packed, value, n, back); some > 0 {
-		removed = some
-		e.splice(stop, len(e.packed)-1-stop, 0, listpack.Len(e.packed)-some)
+	} else {
+		lp, stop := e.packed(), 0
+		if stop, removed = squeeze(lp, value, n, back); removed > 0 {
+			e.splice(stop, len(lp)-1-stop, 0, -removed)
+		}
 	}
 	if removed > 0 {
 		e.shrunk()
