@@ -351,24 +351,6 @@ func TestRedisCLIPrintsTheStream(t *testing.T) {
 	})
 }
 
-// A foreign snapshot with a type that is not supported yet is refused by name, and
-// the old data stays.
-func TestUnsupportedTypeKeepsTheOldData(t *testing.T) {
-	primary := start(t, real)
-	replica := start(t, lockstep)
-	replica.do("SET", "mine", "1")
-	primary.do("XADD", "s", "*", "f", "v")
-	replica.do("REPLICAOF", "127.0.0.1", primary.port)
-	replica.until("the refusal in the log", func() (bool, string) {
-		return strings.Contains(replica.out.String(), "can not be used, the old data set is kept") &&
-			strings.Contains(strings.ToLower(replica.out.String()), "stream"), replica.out.String()
-	})
-	replica.do("REPLICAOF", "NO", "ONE")
-	if got := replica.do("GET", "mine"); got != "1" {
-		t.Fatalf("the old data is gone: %v", got)
-	}
-}
-
 // WAIT counts the replicas that have acknowledged the client's last write.
 func TestWait(t *testing.T) {
 	eachPair(t, func(t *testing.T, p, r string) {
