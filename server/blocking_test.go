@@ -1,11 +1,13 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/lockstep-db/lockstep/api/instance"
 	"github.com/lockstep-db/lockstep/server/servertest"
 )
 
@@ -358,5 +360,26 @@ func TestTheStreamTellsWhoWasServedAfterWhatWokeThem(t *testing.T) {
 				t.Errorf("the stream has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})
+	}
+}
+
+func TestAFencedPrimarySendsThoseAwayWhoWait(t *testing.T) {
+	m := startMembers(t, "a")[0]
+	m.promote(1, 1)
+	m.write("k", "v") // it has its lease
+	served, waiting, c := m.Client(t), m.Client(t), m.Client(t)
+	served.Send("BLPOP", "list", "0")
+	awaitBlocked(t, c, 1)
+	waiting.Send("BLPOP", "list", "0")
+	awaitBlocked(t, c, 2)
+	c.Must("1", "RPUSH", "list", "x")
+	if got := fmt.Sprint(served.Receive()); got != "[list x]" {
+		t.Errorf("the first one got %s", got)
+	}
+	if _, err := m.api.Fence(context.Background(), instance.FenceRequest{Epoch: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if got := waiting.AwaitClose(); !strings.HasPrefix(got, "-UNBLOCKED ") {
+		t.Errorf("the second one got %q", got)
 	}
 }
