@@ -57,7 +57,7 @@ func (t *Thread) grow(to int) {
 		return
 	}
 	if to > maxStack {
-		t.Errorf("stack overflow")
+		t.fail("stack overflow")
 	}
 	size := max(2*len(t.stack), to)
 	t.l.charge(size * valueBytes)
@@ -122,7 +122,7 @@ func (t *Thread) precall(at, nargs, want int) outcome {
 		nargs++
 	}
 	if t.depth >= maxCalls {
-		t.Errorf("stack overflow")
+		t.fail("stack overflow")
 	}
 	ci := t.ci.next
 	if ci == nil {
@@ -248,7 +248,7 @@ func (t *Thread) Call(nargs, want int) {
 
 func (t *Thread) nestedTooDeep() {
 	if t.l.nested < maxNested+maxNested/8 {
-		t.Errorf("C stack overflow")
+		t.fail("C stack overflow")
 	}
 	panic(&Error{Value: String("error in error handling")})
 }
@@ -324,6 +324,16 @@ func (t *Thread) Errorf(format string, args ...any) {
 		level = 1
 	}
 	t.Throw(String(t.Where(level) + fmt.Sprintf(format, args...)))
+}
+
+// fail is Errorf for what the machine itself complains about: it gives a position
+// only when Lua code runs, and not that of a native function's caller.
+func (t *Thread) fail(format string, args ...any) {
+	where := ""
+	if t.ci.fn != nil {
+		where = t.Where(0)
+	}
+	t.Throw(String(where + fmt.Sprintf(format, args...)))
 }
 
 // Where is the position of the call at a level, as in "name:3: ": 0 is the function
@@ -446,7 +456,7 @@ func (t *Thread) CheckAny(i int) Value {
 // CheckWritable demands that a table is not read-only.
 func (t *Thread) CheckWritable(table *Table) {
 	if table.readonly {
-		t.Errorf("%s", errReadonly)
+		t.fail("%s", errReadonly)
 	}
 }
 

@@ -356,7 +356,7 @@ func (t *Thread) prepareLoop(r []Value) {
 	for i, what := range [...]string{"initial value", "limit", "step"} {
 		n, ok := r[i].ToNumber()
 		if !ok {
-			t.Errorf("'for' %s must be a number", what)
+			t.fail("'for' %s must be a number", what)
 		}
 		r[i] = Number(n)
 	}

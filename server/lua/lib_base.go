@@ -6,15 +6,16 @@ import (
 )
 
 // OpenLibraries puts the standard library into the globals: the basic functions,
-// coroutine, table, string, math, and os with nothing but clock.
+// coroutine, table, string, math, and os with nothing but clock. Left out is what
+// reaches files and processes, prints, or replaces the globals of a function.
 func OpenLibraries(l *State) {
 	g := l.Globals
 	l.Register(g, map[string]Native{
 		"assert": baseAssert, "collectgarbage": baseCollect, "error": baseError, "gcinfo": baseGCInfo,
-		"getfenv": baseGetfenv, "getmetatable": baseGetmetatable, "ipairs": baseIpairs(l), "load": baseLoad,
-		"loadstring": baseLoadstring, "newproxy": baseNewproxy(l), "next": baseNext, "pairs": basePairs(l),
+		"getmetatable": baseGetmetatable, "ipairs": baseIpairs(l), "load": baseLoad,
+		"loadstring": baseLoadstring, "next": baseNext, "pairs": basePairs(l),
 		"pcall": basePcall, "rawequal": baseRawequal, "rawget": baseRawget, "rawset": baseRawset,
-		"select": baseSelect, "setfenv": baseSetfenv, "setmetatable": baseSetmetatable, "tonumber": baseTonumber,
+		"select": baseSelect, "setmetatable": baseSetmetatable, "tonumber": baseTonumber,
 		"tostring": baseTostring, "type": baseType, "unpack": baseUnpack, "xpcall": baseXpcall,
 	})
 	g.SetString("_G", g.Value())
@@ -78,54 +79,6 @@ func baseError(t *Thread) int {
 	return 0
 }
 
-// functionAt is the function that getfenv and setfenv are asked about: itself, or
-// the one at a level of calls.
-func functionAt(t *Thread, optional bool) *Function {
-	if f := t.Arg(1).Function(); f != nil {
-		return f
-	}
-	level := 1
-	if !optional || !t.Arg(1).IsNil() {
-		level = t.CheckInt(1)
-	}
-	if level < 0 {
-		t.ArgError(1, "level must be non-negative")
-	}
-	ci := t.frameAt(level)
-	if ci == nil {
-		t.ArgError(1, "invalid level")
-	}
-	return ci.fn
-}
-
-func baseGetfenv(t *Thread) int {
-	if n, ok := t.Arg(1).ToNumber(); ok && n == 0 {
-		t.Push(t.l.Globals.Value())
-		return 1
-	}
-	f := functionAt(t, true)
-	if f.proto == nil {
-		t.Push(t.l.Globals.Value())
-	} else {
-		t.Push(f.env.Value())
-	}
-	return 1
-}
-
-func baseSetfenv(t *Thread) int {
-	env := t.CheckTable(2)
-	if n, ok := t.Arg(1).ToNumber(); ok && n == 0 {
-		t.Errorf("'setfenv' cannot change environment of given object")
-	}
-	f := functionAt(t, false)
-	if f.proto == nil {
-		t.Errorf("'setfenv' cannot change environment of given object")
-	}
-	f.env = env
-	t.Push(f.Value())
-	return 1
-}
-
 func baseGetmetatable(t *Thread) int {
 	m := t.l.metatable(t.CheckAny(1))
 	switch protected := m.event(evMetatable); {
@@ -177,7 +130,7 @@ func baseIpairs(l *State) Native {
 func baseNext(t *Thread) int {
 	k, v, ok := t.CheckTable(1).Next(t.Arg(2))
 	if !ok {
-		t.Errorf("invalid key to 'next'")
+		t.fail("invalid key to 'next'")
 	}
 	t.Push(k)
 	if k.IsNil() {
@@ -195,26 +148,6 @@ func basePairs(l *State) Native {
 		t.Push(table.Value())
 		t.Push(Nil)
 		return 3
-	}
-}
-
-func baseNewproxy(l *State) Native {
-	made := map[*Table]bool{} // metatables that newproxy has made
-	return func(t *Thread) int {
-		v := t.Arg(1)
-		switch {
-		case !v.Truth():
-			t.Push(l.newUserdata(nil))
-		case v.Kind() == KindBool:
-			m := l.NewTable(0, 0)
-			made[m] = true
-			t.Push(l.newUserdata(m))
-		case v.Kind() == KindUserdata && made[l.metatable(v)]:
-			t.Push(l.newUserdata(l.metatable(v)))
-		default:
-			t.ArgError(1, "boolean or proxy expected")
-		}
-		return 1
 	}
 }
 
@@ -270,16 +203,23 @@ func baseLoad(t *Thread) int {
 func basePcall(t *Thread) int {
 	t.CheckAny(1)
 	n, at := t.NArgs(), t.ci.base
-	if err := t.protect(n-1, -1, nil); err != nil {
+	if err := t.PCall(n-1, -1); err != nil {
 		t.Push(Bool(false))
 		t.Push(err.Value)
 		return 2
 	}
-	return t.prepend(at, Bool(true))
+	return t.Prepend(at, Bool(true))
 }
 
-// prepend returns the values from a stack index on with one in front.
-func (t *Thread) prepend(at int, v Value) int {
+// PCall is Call that catches errors. After one the function and its arguments are
+// gone from the stack.
+func (t *Thread) PCall(nargs, want int) *Error { return t.protect(nargs, want, nil) }
+
+// Base is the stack index of the first argument of the function that runs.
+func (t *Thread) Base() int { return t.ci.base }
+
+// Prepend returns the values from a stack index on with one in front.
+func (t *Thread) Prepend(at int, v Value) int {
 	t.Push(Nil)
 	copy(t.stack[at+1:t.top], t.stack[at:t.top-1])
 	t.stack[at] = v
@@ -299,7 +239,7 @@ func baseXpcall(t *Thread) int {
 		t.Push(err.Value)
 		return 2
 	}
-	return t.prepend(at, Bool(true))
+	return t.Prepend(at, Bool(true))
 }
 
 func baseRawequal(t *Thread) int {

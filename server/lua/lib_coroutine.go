@@ -52,7 +52,7 @@ func (t *Thread) resume(co *Thread, n int) (results int, err *Error) {
 	case co.status == active:
 		return 0, &Error{Value: String("cannot resume non-suspended coroutine")}
 	case t.l.nested >= maxNested-1:
-		t.Errorf("C stack overflow")
+		t.fail("C stack overflow")
 	}
 	for _, v := range t.stack[t.top-n : t.top] {
 		co.Push(v)
@@ -135,7 +135,7 @@ func coWrap(t *Thread) int {
 
 func coYield(t *Thread) int {
 	if t.l.nested > t.nested || t == t.l.main {
-		t.Errorf("attempt to yield across metamethod/C-call boundary")
+		t.fail("attempt to yield across metamethod/C-call boundary")
 	}
 	t.yielded = true
 	return t.NArgs()

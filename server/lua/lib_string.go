@@ -131,7 +131,7 @@ func stringRep(t *Thread) int {
 		return 1
 	}
 	if n > maxString/len(s) {
-		panic(&Error{Value: String(errMemory)})
+		panic(&Error{Value: String(ErrMemory)})
 	}
 	t.l.charge(len(s) * n)
 	t.Push(String(strings.Repeat(s, n)))

@@ -47,7 +47,7 @@ func tableForeach(t *Thread) int {
 	for key := Nil; ; {
 		k, v, ok := table.Next(key)
 		if !ok {
-			t.Errorf("invalid key to 'next'")
+			t.fail("invalid key to 'next'")
 		}
 		if k.IsNil() {
 			return 0

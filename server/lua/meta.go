@@ -93,7 +93,7 @@ func (t *Thread) index(v, key Value, reg int) Value {
 		}
 		v, reg = mm, -1
 	}
-	t.Errorf("loop in gettable")
+	t.fail("loop in gettable")
 	return Nil
 }
 
@@ -120,18 +120,18 @@ func (t *Thread) setIndex(v, key, val Value, reg int) {
 		}
 		v, reg = mm, -1
 	}
-	t.Errorf("loop in settable")
+	t.fail("loop in settable")
 }
 
 // rawSet checks what a script must not do.
 func (t *Thread) rawSet(table *Table, key, val Value) {
 	switch {
 	case table.readonly:
-		t.Errorf("%s", errReadonly)
+		t.fail("%s", errReadonly)
 	case key.o == nil:
-		t.Errorf("table index is nil")
+		t.fail("table index is nil")
 	case key.o == &numberTag && math.IsNaN(key.n):
-		t.Errorf("table index is NaN")
+		t.fail("table index is NaN")
 	}
 	*table.slot(key) = val
 }
@@ -310,9 +310,9 @@ func (t *Thread) order(e event, a, b Value) (result, ok bool) {
 
 func (t *Thread) orderError(a, b Value) {
 	if a.Kind() == b.Kind() {
-		t.Errorf("attempt to compare two %s values", a.Kind())
+		t.fail("attempt to compare two %s values", a.Kind())
 	}
-	t.Errorf("attempt to compare %s with %s", a.Kind(), b.Kind())
+	t.fail("attempt to compare %s with %s", a.Kind(), b.Kind())
 }
 
 func (t *Thread) length(v Value, reg int) Value {
@@ -333,10 +333,10 @@ func (t *Thread) length(v Value, reg int) Value {
 func (t *Thread) typeError(what string, v Value, reg int) {
 	if ci := t.ci; reg >= 0 && ci.fn != nil && ci.fn.proto != nil {
 		if kind, name := ci.fn.proto.nameOf(reg, ci.pc-1); kind != "" {
-			t.Errorf("attempt to %s %s '%s' (a %s value)", what, kind, name, v.Kind())
+			t.fail("attempt to %s %s '%s' (a %s value)", what, kind, name, v.Kind())
 		}
 	}
-	t.Errorf("attempt to %s a %s value", what, v.Kind())
+	t.fail("attempt to %s a %s value", what, v.Kind())
 }
 
 // nameOf says how the source calls what is in a register when an instruction runs:

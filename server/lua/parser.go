@@ -197,11 +197,6 @@ type parser struct {
 // parse makes a tree of a chunk, or panics with a *SyntaxError.
 func parse(source, src string) *function {
 	p := &parser{lexer: lexer{source: source, src: src, line: 1}}
-	if len(src) > 0 && src[0] == '#' {
-		for p.at < len(src) && src[p.at] != '\n' {
-			p.at++
-		}
-	}
 	f := &function{vararg: true}
 	p.fn = f
 	p.next()

@@ -125,12 +125,6 @@ func (l *State) Register(t *Table, fns map[string]Native) {
 	}
 }
 
-// newUserdata makes a value that is equal only to itself.
-func (l *State) newUserdata(meta *Table) Value {
-	l.serial++
-	return Value{o: &object{kind: KindUserdata, hash: l.serial, t: meta}}
-}
-
 // Error is what ended a run, or is caught by pcall.
 type Error struct {
 	Value Value
@@ -170,8 +164,8 @@ func (m *memory) begin() {
 	m.allocated, m.checkAt, m.known = 0, memoryCheckEvery, false
 }
 
-// errMemory has the text of Lua's own.
-const errMemory = "not enough memory"
+// ErrMemory has the text of Lua's own.
+const ErrMemory = "not enough memory"
 
 // charge counts an allocation that is about to be made, in bytes.
 func (l *State) charge(n int) {
@@ -186,7 +180,7 @@ func (l *State) checkMemory(coming int64) {
 	m := &l.mem
 	if coming > l.Limit {
 		m.allocated -= coming
-		panic(&Error{Value: String(errMemory)})
+		panic(&Error{Value: String(ErrMemory)})
 	}
 	if m.allocated < l.Limit/2 {
 		m.checkAt = l.Limit / 2
@@ -202,7 +196,7 @@ func (l *State) checkMemory(coming int64) {
 	m.checkAt = m.allocated + memoryCheckEvery
 	if live-m.others > l.Limit {
 		m.checkAt = m.allocated // the next allocation is looked at as well
-		panic(&Error{Value: String(errMemory)})
+		panic(&Error{Value: String(ErrMemory)})
 	}
 }
 
@@ -226,3 +220,12 @@ func (t *Thread) Spend(n int) {
 		t.interrupt()
 	}
 }
+
+// NewUserdata makes a value of which a script knows only whether it is the same.
+func (l *State) NewUserdata() Value {
+	l.serial++
+	return Value{o: &object{kind: KindUserdata, hash: l.serial}}
+}
+
+// Same says whether two values are the same object, number or boolean.
+func (v Value) Same(other Value) bool { return v == other }

@@ -3,6 +3,7 @@ package lua
 import (
 	"math"
 	"math/bits"
+	"strings"
 )
 
 // Table is a Lua table: an array for the keys 1 to n, and a hash for the others.
@@ -52,6 +53,34 @@ func (l *State) NewTable(n, h int) *Table {
 	}
 	if h > 0 {
 		t.setNodes(h)
+	}
+	return t
+}
+
+// NewStrings makes a table of strings with the keys 1 to n, as if they had been set
+// one after the other.
+func (l *State) NewStrings(items [][]byte) *Table {
+	size := 0
+	for _, b := range items {
+		size += len(b)
+	}
+	l.charge(size + len(items)*stringBytes)
+	var text strings.Builder // all of them side by side: one allocation
+	text.Grow(size)
+	for _, b := range items {
+		text.Write(b)
+	}
+	room := 0
+	if len(items) > 0 {
+		room = 1 << bits.Len(uint(len(items)-1))
+	}
+	t := l.NewTable(room, 0)
+	objects := make([]object, len(items))
+	for i, b := range items {
+		rest := text.String()[text.Len()-size:]
+		objects[i] = object{kind: KindString, s: rest[:len(b)]}
+		size -= len(b)
+		t.arr[i] = Value{o: &objects[i]}
 	}
 	return t
 }

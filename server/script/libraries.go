@@ -1,0 +1,3 @@
+package script
+
+type loading struct{}
