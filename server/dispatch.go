@@ -95,6 +95,9 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 		return s.redirectReply()
 	}
 	flags := spec.Flags
+	if spec.Categories&command.CatScripting != 0 && spec.Parent() == nil {
+		flags = s.scriptFlags(spec, args)
+	}
 	if c.tx != nil && spec == s.execCommand {
 		flags |= c.tx.flags
 	}
@@ -115,6 +118,11 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	}
 	if s.loading && flags&command.Loading == 0 {
 		return errLoading
+	}
+	if s.scripts.run != nil {
+		if refusal := s.busyRefusal(spec); refusal != "" {
+			return refusal
+		}
 	}
 	if refusal := s.managedReadRefusal(); refusal != "" && flags&command.ReadOnly != 0 {
 		return refusal
@@ -250,7 +258,7 @@ func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before 
 // that had to wait is counted once, with the time that it took without the wait.
 func (s *Server) account(c *conn, call *command.Call, spec *command.Spec, took time.Duration, before int) {
 	s.stats.ran(spec.ID(), took, call.Failed)
-	if call.Failed {
+	if call.Failed && !call.Counted {
 		s.stats.countError(c.out.Buf[min(before, len(c.out.Buf)):])
 	}
 	if took >= s.notable {

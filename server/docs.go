@@ -61,6 +61,7 @@ func docs() map[string]command.Doc {
 	add("server", serverDocs())
 	add("server", aclDocs())
 	add("server", diagnosticDocs())
+	add("scripting", scriptingDocs())
 	add("pubsub", pubsubDocs())
 	add("cluster", clusterDocs())
 	replication := replicationDocs()

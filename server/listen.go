@@ -98,7 +98,9 @@ func (s *Server) bindAll(kind listenerKind, bind []string, port int) (int, error
 
 func (s *Server) addListener(l listener) error {
 	s.listeners = append(s.listeners, l)
-	return s.watchFD(l.fd, func() { s.accept(l) }, nil)
+	err := s.watchFD(l.fd, func() { s.accept(l) }, nil)
+	s.descriptor(l.fd).accepts = true
+	return err
 }
 
 // bindTCP opens a listening socket and tells its port.

@@ -18,6 +18,7 @@ type descriptor struct {
 	writable func() // nil: not interested
 	events   uint32 // what epoll was told
 	inUse    bool
+	accepts  bool // a listening socket
 }
 
 // mailbox carries functions from other goroutines to the reactor.

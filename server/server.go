@@ -103,6 +103,7 @@ type Server struct {
 	watch     watchTable
 	waits     keyWaits
 	functions functions
+	scripts   scripting
 	loading   bool // the data set is being loaded: few commands are allowed
 	cmdClock  time.Duration
 
@@ -149,6 +150,7 @@ func New(o Options) (*Server, error) {
 	s.commands = s.newTable()
 	s.stats.init(s.commands.Len())
 	s.initEnv()
+	s.initScripting()
 	if err := s.initUsers(); err != nil {
 		return nil, err
 	}
@@ -163,7 +165,7 @@ func New(o Options) (*Server, error) {
 
 func (s *Server) newTable() *command.Table {
 	t := command.NewTable()
-	t.Add(describe(slices.Concat(s.connectionSpecs(), s.transactionSpecs(), s.serverSpecs(), s.clusterSpecs(), s.pubsubSpecs(), s.replicationSpecs(), s.absentSpecs()))...)
+	t.Add(describe(slices.Concat(s.connectionSpecs(), s.transactionSpecs(), s.scriptSpecs(), s.serverSpecs(), s.clusterSpecs(), s.pubsubSpecs(), s.replicationSpecs(), s.absentSpecs()))...)
 	return t
 }
 

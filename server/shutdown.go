@@ -124,6 +124,11 @@ func (s *Server) cmdShutdown(call *command.Call) {
 		s.abortShutdown(call)
 		return
 	}
+	if run := s.scripts.run; run != nil && !o.noSave {
+		// What a script has done so far is no state of the data.
+		call.Fail(run.busy())
+		return
+	}
 	c := session(call)
 	if err := s.shutdown(o); err != nil {
 		call.Fail(errShutdown)

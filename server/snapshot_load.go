@@ -291,6 +291,7 @@ func (s *Server) reloadFrom(file *os.File, o reloading, done func(error)) {
 				s.env.Emptied(i)
 			}
 		}
+		s.functions.flush()
 		s.keyspace.FlushAll()
 	}
 	s.startLoad(file, onExpired, func(_ *load, err error) { done(err) })

@@ -200,6 +200,7 @@ func (s *Server) replaceData(u *uplink, sync fullSync, tail divergentTail, file 
 		}
 	}
 	s.forgetAll()
+	s.functions.flush()
 	s.keyspace.FlushAll()
 	s.log.Noticef("MASTER <-> REPLICA sync: Loading DB in memory")
 	s.startLoad(file, nil, func(l *load, err error) { s.replaced(u, sync, l, err) })
@@ -211,6 +212,7 @@ func (s *Server) replaced(u *uplink, sync fullSync, l *load, err error) {
 	r := &s.repl
 	s.loading = false
 	if err != nil {
+		s.functions.flush()
 		s.keyspace.FlushAll()
 		s.log.Warningf("Failed trying to load the MASTER synchronization DB: %v", err)
 		if !u.closed {

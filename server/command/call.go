@@ -116,8 +116,10 @@ type Call struct {
 	Again bool
 	// Scripted says that a script calls the command.
 	Scripted bool
-	// Failed is set when the reply is an error.
-	Failed bool
+	// Failed is set when the reply is an error, Counted when that error was
+	// counted already: a script passes on what a command in it has replied.
+	Failed  bool
+	Counted bool
 	// Waiting is set by Block: the call has not replied, it is to be run again.
 	Waiting *Wait
 
@@ -131,7 +133,7 @@ type Call struct {
 // over its effects.
 func (t *Table) Execute(c *Call, spec *Spec) {
 	c.Spec = spec
-	c.Failed, c.forced, c.Waiting = false, false, nil
+	c.Failed, c.Counted, c.forced, c.Waiting = false, false, false, nil
 	c.left.reset()
 	spec.Run(c)
 	c.deliver()

@@ -88,6 +88,7 @@ type Config struct {
 	ShutdownTimeout         int // seconds
 	ShutdownOnSigterm       []string
 	ShutdownOnSigint        []string
+	BusyReplyThreshold      int64 // milliseconds; 0: scripts may take any time
 	SlowlogLogSlowerThan    int64 // microseconds; negative: off
 	SlowlogMaxLen           int64
 	LatencyMonitorThreshold int64 // milliseconds; 0: off

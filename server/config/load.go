@@ -66,7 +66,7 @@ func Default() *Config {
 		Supervised: "no", Hz: 10, DynamicHz: true, Databases: 16, LogLevel: "notice", LogFormat: "text",
 		CrashLogEnabled: true, CrashMemcheckEnabled: true, ShutdownTimeout: 10,
 		ShutdownOnSigterm: []string{"default"}, ShutdownOnSigint: []string{"default"},
-		SlowlogLogSlowerThan: 10000, SlowlogMaxLen: 128, LatencyTracking: true, LatencyPercentiles: []float64{50, 99, 99.9},
+		BusyReplyThreshold: 5000, SlowlogLogSlowerThan: 10000, SlowlogMaxLen: 128, LatencyTracking: true, LatencyPercentiles: []float64{50, 99, 99.9},
 		HashMaxListpackEntries: 512, HashMaxListpackValue: 64, ListMaxListpackSize: -2,
 		SetMaxIntsetEntries: 512, SetMaxListpackEntries: 128, SetMaxListpackValue: 64,
 		ZSetMaxListpackEntries: 128, ZSetMaxListpackValue: 64,

@@ -265,13 +265,13 @@ func (x *lexer) escape(b *strings.Builder, start int) {
 		x.newline()
 		b.WriteByte('\n')
 	case isDigit(ch):
-		n := 0
+		n, read := 0, x.src[start:x.at-1]
 		for i := 0; i < 3 && isDigit(x.char(0)); i++ {
 			n = n*10 + int(x.src[x.at]-'0')
 			x.at++
 		}
 		if n > 255 {
-			x.fail("escape sequence too large", x.src[start:x.at])
+			x.fail("escape sequence too large", read)
 		}
 		b.WriteByte(byte(n))
 	default:

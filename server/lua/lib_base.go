@@ -47,6 +47,9 @@ func baseAssert(t *Thread) int {
 	return n
 }
 
+// emptyKB stands for what the machine itself occupies, for collectgarbage("count").
+const emptyKB = 40
+
 func baseCollect(t *Thread) int {
 	what := "collect"
 	if !t.Arg(1).IsNil() {
@@ -54,7 +57,7 @@ func baseCollect(t *Thread) int {
 	}
 	switch what {
 	case "count":
-		t.Push(Number(float64(t.l.mem.allocated) / 1024))
+		t.Push(Number(float64(t.l.mem.allocated)/1024 + emptyKB))
 	case "step":
 		t.Push(Bool(true))
 	case "stop", "restart", "collect", "setpause", "setstepmul":
@@ -66,14 +69,14 @@ func baseCollect(t *Thread) int {
 }
 
 func baseGCInfo(t *Thread) int {
-	t.Push(Number(float64(t.l.mem.allocated / 1024)))
+	t.Push(Number(float64(t.l.mem.allocated/1024) + emptyKB))
 	return 1
 }
 
 func baseError(t *Thread) int {
 	v, level := t.Arg(1), t.OptInt(2, 1)
-	if v.IsString() && level > 0 {
-		v = String(t.Where(level) + v.Str())
+	if text, ok := v.Text(); ok && level > 0 {
+		v = String(t.Where(level) + text)
 	}
 	t.Throw(v)
 	return 0

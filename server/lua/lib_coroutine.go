@@ -44,14 +44,10 @@ func checkThread(t *Thread) *Thread {
 // resume runs a coroutine with the last n values of t's stack, until it yields or
 // ends. What it hands over is on top of its own stack, and its number is returned.
 func (t *Thread) resume(co *Thread, n int) (results int, err *Error) {
-	switch {
-	case co == t.l.running:
-		return 0, &Error{Value: String("cannot resume non-suspended coroutine")}
-	case co.status == dead:
-		return 0, &Error{Value: String("cannot resume dead coroutine")}
-	case co.status == active:
-		return 0, &Error{Value: String("cannot resume non-suspended coroutine")}
-	case t.l.nested >= maxNested-1:
+	if co.status != suspended {
+		return 0, &Error{Value: String("cannot resume " + co.statusName() + " coroutine")}
+	}
+	if t.l.nested >= maxNested-1 {
 		t.fail("C stack overflow")
 	}
 	for _, v := range t.stack[t.top-n : t.top] {
@@ -151,16 +147,18 @@ func coRunning(t *Thread) int {
 }
 
 func coStatus(t *Thread) int {
-	co := checkThread(t)
-	name := "suspended"
-	switch {
-	case co == t.l.running:
-		name = "running"
-	case co.status == dead:
-		name = "dead"
-	case co.status == active:
-		name = "normal"
-	}
-	t.Push(String(name))
+	t.Push(String(checkThread(t).statusName()))
 	return 1
+}
+
+func (t *Thread) statusName() string {
+	switch {
+	case t == t.l.running:
+		return "running"
+	case t.status == dead:
+		return "dead"
+	case t.status == active:
+		return "normal"
+	}
+	return "suspended"
 }

@@ -60,7 +60,7 @@ func parseDirective(t *Thread, s string) (d directive, rest string) {
 }
 
 func stringFormat(t *Thread) int {
-	s := t.CheckString(1)
+	s, n := t.CheckString(1), t.NArgs()
 	var out []byte
 	arg := 1
 	for s != "" {
@@ -75,8 +75,10 @@ func stringFormat(t *Thread) int {
 			continue
 		}
 		var d directive
+		if arg++; arg > n {
+			t.ArgError(arg, "no value")
+		}
 		d, s = parseDirective(t, s)
-		arg++
 		out = d.append(t, out, arg)
 		t.l.charge(d.width)
 	}

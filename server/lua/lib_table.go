@@ -155,7 +155,6 @@ func tableSort(t *Thread) int {
 	if !t.Arg(2).IsNil() {
 		s.less = t.CheckFunction(2)
 	}
-	t.CheckWritable(table)
 	s.sort(1, table.Len())
 	return 0
 }
@@ -169,6 +168,7 @@ func (s *sorter) before(a, b Value) bool {
 }
 
 func (s *sorter) swap(i, j int) {
+	s.t.CheckWritable(s.table)
 	a, b := s.table.GetInt(i), s.table.GetInt(j)
 	s.table.SetInt(i, b)
 	s.table.SetInt(j, a)

@@ -291,13 +291,14 @@ func (e *Engine) setResp(t *lua.Thread) int {
 	return 0
 }
 
-// The generator of math.random is lrand48, from the same seed for every script, so
-// that a script draws the same numbers here as on any other server.
+// The generator of math.random is lrand48. It begins where C begins it, so that
+// scripts draw the same numbers here as on any other server that was just started.
 const (
 	randomMask     = 1<<48 - 1
 	randomFactor   = 0x5DEECE66D
 	randomAddend   = 0xB
 	randomLowWord  = 0x330E
+	randomStart    = 0x1234ABCD330E
 	randomInterval = math.MaxInt32
 )
 

@@ -39,16 +39,28 @@ func (e *Engine) newJSON(null lua.Value) *lua.Table {
 			return enumOption(t, 1, convert, &c.sparseConvert, "off", "on") + intOption(t, 2, ratio, &c.sparseRatio, 0, math.MaxInt32) +
 				intOption(t, 3, safe, &c.sparseSafe, 0, math.MaxInt32)
 		},
-		"encode_max_depth":        func(t *lua.Thread) int { limitArgs(t, 1); return intOption(t, 1, t.Arg(1), &c.encodeDepth, 1, math.MaxInt32) },
-		"decode_max_depth":        func(t *lua.Thread) int { limitArgs(t, 1); return intOption(t, 1, t.Arg(1), &c.decodeDepth, 1, math.MaxInt32) },
+		"encode_max_depth": func(t *lua.Thread) int {
+			limitArgs(t, 1)
+			return intOption(t, 1, t.Arg(1), &c.encodeDepth, 1, math.MaxInt32)
+		},
+		"decode_max_depth": func(t *lua.Thread) int {
+			limitArgs(t, 1)
+			return intOption(t, 1, t.Arg(1), &c.decodeDepth, 1, math.MaxInt32)
+		},
 		"encode_number_precision": func(t *lua.Thread) int { limitArgs(t, 1); return intOption(t, 1, t.Arg(1), &c.precision, 1, 14) },
-		"encode_keep_buffer":      func(t *lua.Thread) int { limitArgs(t, 1); return enumOption(t, 1, t.Arg(1), &c.keepBuffer, "off", "on") },
+		"encode_keep_buffer": func(t *lua.Thread) int {
+			limitArgs(t, 1)
+			return enumOption(t, 1, t.Arg(1), &c.keepBuffer, "off", "on")
+		},
 		"encode_invalid_numbers": func(t *lua.Thread) int {
 			limitArgs(t, 1)
 			return enumOption(t, 1, t.Arg(1), &c.encodeInvalid, "off", "on", "null")
 		},
-		"decode_invalid_numbers": func(t *lua.Thread) int { limitArgs(t, 1); return enumOption(t, 1, t.Arg(1), &c.decodeInvalid, "off", "on") },
-		"new":                    func(t *lua.Thread) int { t.Push(e.newJSON(null).Value()); return 1 },
+		"decode_invalid_numbers": func(t *lua.Thread) int {
+			limitArgs(t, 1)
+			return enumOption(t, 1, t.Arg(1), &c.decodeInvalid, "off", "on")
+		},
+		"new": func(t *lua.Thread) int { t.Push(e.newJSON(null).Value()); return 1 },
 	})
 	t.SetString("null", null)
 	t.SetString("_NAME", lua.String("cjson"))
@@ -145,7 +157,7 @@ func (w *jsonEncoder) value(v lua.Value, depth int) {
 		w.out = append(w.out, "null"...)
 	case lua.KindTable:
 		if depth++; depth > w.c.encodeDepth {
-			w.t.Errorf("Cannot serialise, excessive depth (%d)", depth)
+			w.t.Errorf("Cannot serialise, excessive nesting (%d)", depth)
 		}
 		if n := w.arrayLength(v); n > 0 {
 			w.array(v.Table(), n, depth)

@@ -290,7 +290,9 @@ func (d *msgUnpacker) coded(code byte, depth int) lua.Value {
 		return lua.Number(float64(math.Float32frombits(uint32(d.uint(4)))))
 	case 0xcb:
 		return lua.Number(math.Float64frombits(d.uint(8)))
-	case 0xcc, 0xcd, 0xce, 0xcf:
+	case 0xcf:
+		return lua.Number(float64(int64(d.uint(8)))) // C's integers are signed
+	case 0xcc, 0xcd, 0xce:
 		return lua.Number(float64(d.uint(1 << (code - 0xcc))))
 	case 0xd0, 0xd1, 0xd2, 0xd3:
 		size := 1 << (code - 0xd0)

@@ -56,7 +56,7 @@ type Engine struct {
 	calls     callKeys
 
 	loading *loading // FUNCTION LOAD is under way
-	library *lua.Table
+	library *libraryGlobals
 }
 
 // callKeys are strings that conversions need again and again.
@@ -74,6 +74,7 @@ func newEngine(host Host, v Versions) *Engine {
 	e := &Engine{host: host, l: lua.NewState(), keysName: lua.String("KEYS"), argvName: lua.String("ARGV")}
 	e.calls = callKeys{lua.String("err"), lua.String("ok"), lua.String("ignore_error_stats_update"), lua.String("source"), lua.String("line")}
 	e.globals = e.l.Globals
+	e.random = randomStart
 	e.l.Limit = memoryLimit
 	e.l.Interrupt = func() *lua.Error {
 		if why := host.Interrupt(); why != "" {
@@ -165,7 +166,6 @@ const baseBytes = 48 << 10
 // was counted already when a command replied it.
 func (e *Engine) Run(s *Script, name string, keys, args [][]byte, out *resp.Writer) (failed, counted bool) {
 	e.begin()
-	e.random = seedOf(0)
 	// The engine itself may change what scripts can not.
 	e.globals.Set(e.keysName, e.l.NewStrings(keys).Value())
 	e.globals.Set(e.argvName, e.l.NewStrings(args).Value())

@@ -2,6 +2,7 @@ package script
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/lockstep-db/lockstep/server/lua"
@@ -99,20 +100,19 @@ func (f *structFormat) control(opt byte) {
 	case '!':
 		a := f.number(nativeAlign)
 		if a <= 0 || a&(a-1) != 0 {
-			f.t.Errorf("alignment is not a power of 2")
+			f.t.Errorf("alignment %d is not a power of 2", a)
 		}
 		f.align = a
 	default:
-		f.t.Errorf("invalid format option '%c'", opt)
+		f.t.ArgError(1, fmt.Sprintf("invalid format option '%c'", opt))
 	}
 }
 
 func structPack(t *lua.Thread) int {
 	f := newStructFormat(t, t.CheckString(1))
+	t.Push(lua.Nil) // an argument that is missing is nil, one behind it is not there
 	arg := 2
 	var out []byte
-	last := -1 // the size a c0 before s asked for
-	_ = last
 	for f.rest != "" {
 		opt, size := f.next()
 		out = append(out, make([]byte, f.padding(opt, size, len(out)))...)
@@ -135,7 +135,7 @@ func structPack(t *lua.Thread) int {
 				size = len(s)
 			}
 			if len(s) < size {
-				t.ArgError(arg-1, "string too short")
+				t.ArgError(arg, "string too short")
 			}
 			t.Charge(size)
 			out = append(out, s[:size]...)
@@ -236,7 +236,7 @@ func structUnpack(t *lua.Thread) int {
 				end++
 			}
 			if end == len(data) {
-				t.ArgError(2, "unfinished string in data")
+				t.Errorf("unfinished string in data")
 			}
 			values = append(values, lua.String(data[at:end]))
 			size = end - at + 1
@@ -289,10 +289,10 @@ func structSize(t *lua.Thread) int {
 		at += f.padding(opt, size, at)
 		switch opt {
 		case 's':
-			t.ArgError(1, "variable-size format")
+			t.ArgError(1, "option 's' has no fixed size")
 		case 'c':
 			if size == 0 {
-				t.ArgError(1, "variable-size format")
+				t.ArgError(1, "option 'c0' has no fixed size")
 			}
 		case 'b', 'B', 'h', 'H', 'l', 'L', 'T', 'i', 'I', 'x', 'f', 'd':
 		default:
