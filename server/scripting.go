@@ -80,7 +80,7 @@ func scriptVersions() script.Versions {
 func (s *Server) initScripting() {
 	s.scripts.server = s
 	s.scripts.conn = conn{fd: -1, peer: "lua"}
-	s.scripts.call.Env = &s.env
+	s.scripts.call.Env, s.scripts.call.Scripted = &s.env, true
 	s.functions.server = s
 	s.scripts.flush()
 }
