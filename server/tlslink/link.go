@@ -59,10 +59,8 @@ func shakeHands(ctx context.Context, fd int, over func(*transport) *tls.Conn) (*
 	}
 	l := &Link{}
 	l.tr.file = os.NewFile(copied, "socket")
-	defer func() {
-		l.tr.Close()
-		l.tr.file = nil
-	}()
+	// Twice, perhaps: a context that ends closes it as well, even later than this.
+	defer l.tr.Close()
 	l.conn = over(&l.tr)
 	if err := l.conn.HandshakeContext(ctx); err != nil {
 		if ctx.Err() != nil {
