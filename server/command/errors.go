@@ -60,6 +60,7 @@ const (
 	errNoHyperLogLog   ReplyError = "WRONGTYPE Key is not a valid HyperLogLog string value."
 	errCountRange      ReplyError = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
 	errOutOfRange      ReplyError = "ERR value is out of range"
+	errReplyTooLong    ReplyError = "ERR value is out of range, the reply would exceed 512 MiB"
 	errNotPositive     ReplyError = "ERR value is out of range, must be positive"
 	errHashNotInteger  ReplyError = "ERR hash value is not an integer"
 	errHashNotFloat    ReplyError = "ERR hash value is not a float"

@@ -48,10 +48,7 @@ func randomFields(c *Call) {
 	hash := e.Hash()
 	reply := c.pairReply(withValues)
 	if count < 0 {
-		reply.begin(-count)
-		for range -count {
-			reply.pair(hash.Random(c.Rand()))
-		}
+		c.repeat(-count, reply.begin, func() { reply.pair(hash.Random(c.Rand())) })
 		return
 	}
 	n := int64(hash.Len())
@@ -96,39 +93,4 @@ func (r pairReply) pair(element, value []byte) {
 	}
 	r.c.Out.Bulk(element)
 	r.c.Out.Bulk(value)
-}
-
-// sparseChoice is how many times more elements there must be than wanted ones for
-// drawing them one by one, until all are different, to be quick.
-const sparseChoice = 3
-
-// drawDistinct draws elements until it has so many different ones.
-func (c *Call) drawDistinct(count int64, draw func(r uint64) (element, value []byte), take func(element, value []byte)) {
-	seen := make(map[string]bool, count)
-	for int64(len(seen)) < count {
-		element, value := draw(c.Rand())
-		if !seen[string(element)] {
-			seen[string(element)] = true
-			take(element, value)
-		}
-	}
-}
-
-// A choice picks a number of elements out of a sequence that is walked once, all
-// with the same chance (selection sampling).
-type choice struct {
-	c            *Call
-	wanted, left int64
-}
-
-func (c *Call) choose(wanted, of int64) *choice { return &choice{c, wanted, of} }
-
-// next says whether the next element is picked.
-func (p *choice) next() bool {
-	picked := int64(p.c.Rand()%uint64(p.left)) < p.wanted
-	p.left--
-	if picked {
-		p.wanted--
-	}
-	return picked
 }

@@ -105,6 +105,23 @@ func TestDrawnFieldsAreDifferentOrNotAsTheCountSays(t *testing.T) {
 	}
 }
 
+func TestAReplyThatRepeatsElementsWithoutEndIsRefused(t *testing.T) {
+	s := newSubject(t)
+	long := bytes.Repeat([]byte("x"), 100_000)
+	s.do([]byte("HSET"), []byte("h"), long, long)
+	s.do([]byte("SADD"), []byte("s"), long)
+	s.do([]byte("ZADD"), []byte("z"), []byte("1"), long)
+	for _, line := range []string{"HRANDFIELD h -9223372036854775807", "HRANDFIELD h -4611686018427387903 WITHVALUES",
+		"SRANDMEMBER s -9223372036854775807", "ZRANDMEMBER z -9223372036854775807"} {
+		if got := string(s.do(words(t, line)...)); got != "-"+string(errReplyTooLong)+"\r\n" {
+			t.Errorf("%s replied %.100q", line, got)
+		}
+		if cap(s.out.Buf) > 1<<20 {
+			t.Errorf("%s: %d bytes are kept for replies", line, cap(s.out.Buf))
+		}
+	}
+}
+
 func TestEveryFieldIsDrawnAsOftenAsAnyOther(t *testing.T) {
 	s := newSubject(t)
 	for _, size := range []int{20, 700} {

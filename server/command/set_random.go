@@ -44,10 +44,8 @@ func randomMembers(c *Call) {
 	}
 	set := e.Set()
 	if count < 0 {
-		c.Out.Array(int(-count))
-		for range -count {
-			c.Out.Bulk(set.Random(c.Rand()))
-		}
+		begin := func(n int64) { c.Out.Array(int(n)) }
+		c.repeat(-count, begin, func() { c.Out.Bulk(set.Random(c.Rand())) })
 		return
 	}
 	count = min(count, int64(set.Len()))

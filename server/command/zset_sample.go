@@ -51,10 +51,14 @@ func sampleMembers(c *Call) {
 	case count >= int64(s.Len()):
 		c.replyMembers(s, 0, s.Len(), false, scores)
 	case count < 0:
-		c.replySample(s, scores, int(-count), func(int) int { return c.anyRank(s) })
+		begin := func(n int64) { c.beginSample(scores, int(n)) }
+		c.repeat(-count, begin, func() { c.replyRank(s, scores, c.anyRank(s)) })
 	default:
 		ranks := c.differentRanks(s.Len(), int(count))
-		c.replySample(s, scores, len(ranks), func(i int) int { return ranks[i] })
+		c.beginSample(scores, len(ranks))
+		for _, rank := range ranks {
+			c.replyRank(s, scores, rank)
+		}
 	}
 }
 
@@ -74,25 +78,27 @@ func (c *Call) differentRanks(length, n int) []int {
 	return ranks
 }
 
-func (c *Call) replySample(s store.SortedSetView, scores bool, n int, rank func(i int) int) {
-	pairs := scores && c.Out.RESP3()
-	if scores && !pairs {
-		c.Out.Array(2 * n)
-	} else {
-		c.Out.Array(n)
+// beginSample begins a reply of n members: in version 3 with a pair for each one
+// and its score.
+func (c *Call) beginSample(scores bool, n int) {
+	if scores && !c.Out.RESP3() {
+		n *= 2
 	}
-	for i := range n {
-		s.Walk(rank(i), 1, false, func(member []byte, score float64) bool {
-			if pairs {
-				c.Out.Array(2)
-			}
-			c.Out.Bulk(member)
-			if scores {
-				c.Out.Double(score)
-			}
-			return true
-		})
-	}
+	c.Out.Array(n)
+}
+
+// replyRank replies with the member of a rank.
+func (c *Call) replyRank(s store.SortedSetView, scores bool, rank int) {
+	s.Walk(rank, 1, false, func(member []byte, score float64) bool {
+		if scores && c.Out.RESP3() {
+			c.Out.Array(2)
+		}
+		c.Out.Bulk(member)
+		if scores {
+			c.Out.Double(score)
+		}
+		return true
+	})
 }
 
 func runZScan(c *Call) {
