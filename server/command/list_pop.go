@@ -79,7 +79,7 @@ func fromEnd(l store.List, left bool) store.ListIterator {
 
 // popped removes elements that have been replied with.
 func (c *Call) popped(key []byte, e store.Entry, left bool, n int) {
-	rest := c.DB.ListPopFound(e, key, left, n)
+	rest := c.DB.ListPopFound(key, e, left, n)
 	c.Changed(n)
 	c.tellPopped(key, left, rest)
 }
@@ -218,15 +218,11 @@ func (c *Call) move(from, to []byte, fromLeft, toLeft bool) (replied bool) {
 	c.Out.Bulk(value)
 	rest := 1
 	if l.Len() > 1 || !bytes.Equal(from, to) { // otherwise the only element stays where it is
-		rest = c.DB.ListPopFound(e, from, fromLeft, 1)
-		if exists {
-			c.DB.ListPush(to, toLeft, value)
-		} else {
-			c.newList(to, toLeft, value)
-		}
+		rest = c.DB.ListPopFound(from, e, fromLeft, 1)
+		c.DB.ListPush(to, toLeft, value)
 	}
 	c.Changed(1)
-	c.pushed(to, toLeft)
+	c.tellPushed(to, toLeft, !exists)
 	c.tellPopped(from, fromLeft, rest)
 	return true
 }

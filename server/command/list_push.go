@@ -8,33 +8,25 @@ func runRPushX(c *Call) { push(c, false, true) }
 func push(c *Call, left, ifExists bool) {
 	key := c.Args[1]
 	e, found, failed := c.findListToWrite(key)
-	values, length := c.Args[2:], 0
 	switch {
 	case failed:
 		return
-	case found:
-		length = c.DB.ListPushFound(e, key, left, values...)
-	case ifExists:
+	case !found && ifExists:
 		c.Out.Int(0)
 		return
-	default:
-		length = c.newList(key, left, values...)
 	}
-	c.Out.Int(int64(length))
+	values := c.Args[2:]
+	c.Out.Int(int64(c.DB.ListPushFound(key, e, found, left, values...)))
 	c.Changed(len(values))
-	c.pushed(key, left)
+	c.tellPushed(key, left, !found)
 }
 
-// newList makes a list of elements.
-func (c *Call) newList(key []byte, left bool, values ...[]byte) (length int) {
-	length = c.DB.ListPush(key, left, values...)
-	c.created(key)
-	c.ready(key)
-	return length
-}
-
-// pushed tells listeners of new elements.
-func (c *Call) pushed(key []byte, left bool) {
+// tellPushed tells listeners, and those who wait for a list, of new elements.
+func (c *Call) tellPushed(key []byte, left, created bool) {
+	if created {
+		c.created(key)
+		c.ready(key)
+	}
 	c.Touch(key)
 	if left {
 		c.notify(EventList, "lpush", key)

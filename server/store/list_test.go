@@ -181,7 +181,7 @@ func (r *listRun) step(growing bool) {
 		}
 		left := rng.IntN(2) == 0
 		r.model.push(left, values...)
-		r.equal("push", r.db.ListPush(key, left, asBytes(values)...), len(r.model))
+		r.equal("push", r.push(key, left, asBytes(values)), len(r.model))
 		return
 	}
 	i, value := rng.IntN(n), listElement(rng, r.size)
@@ -194,7 +194,7 @@ func (r *listRun) step(growing bool) {
 		} else {
 			r.model = r.model[:n-count]
 		}
-		r.equal("pop", r.db.ListPop(key, left, count), len(r.model))
+		r.equal("pop", r.pop(key, left, count), len(r.model))
 	case 2:
 		r.model[i] = value
 		r.equal("set", r.db.ListSet(key, i-n*rng.IntN(2), []byte(value)), true)
@@ -216,6 +216,23 @@ func (r *listRun) step(growing bool) {
 		r.equal("index", string(it.Get(nil)), r.model[i])
 		r.equal("find", r.list().Index([]byte(value)), slices.Index(r.model, value))
 	}
+}
+
+// push begins with one look at the key or with two, by chance; so does pop.
+func (r *listRun) push(key []byte, left bool, values [][]byte) int {
+	if r.rng.IntN(2) == 0 {
+		return r.db.ListPush(key, left, values...)
+	}
+	e, found := r.db.Find(key)
+	return r.db.ListPushFound(key, e, found, left, values...)
+}
+
+func (r *listRun) pop(key []byte, left bool, n int) int {
+	if r.rng.IntN(2) == 0 {
+		return r.db.ListPop(key, left, n)
+	}
+	e, _ := r.db.Find(key)
+	return r.db.ListPopFound(key, e, left, n)
 }
 
 func (r *listRun) insert(key []byte, i int, value string) {
@@ -414,7 +431,8 @@ func TestACutEmitsListsAsTheyWere(t *testing.T) {
 	}{
 		{"while they are pushed to", func(db *DB, key []byte) {
 			db.ListPush(key, true, []byte("new"))
-			db.ListPush(key, false, []byte("new"))
+			e, found := db.Find(key)
+			db.ListPushFound(key, e, found, false, []byte("new"))
 		}},
 		{"while they outgrow their entries", func(db *DB, key []byte) { db.ListPush(key, true, make([]byte, 20000)) }},
 		{"while they are popped from", func(db *DB, key []byte) {

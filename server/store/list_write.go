@@ -12,22 +12,14 @@ type listEdit struct {
 const kindPackedList = byte(TypeList)<<4 | byte(EncodingListpack)
 
 // editList finds the list at key. It must hold one if it exists.
-func (db *DB) editList(key []byte) listEdit {
-	e := listEdit{edit: db.edit(key), limit: db.ks.Limits.list()}
+func (db *DB) editList(key []byte) listEdit { return listEditOf(db.edit(key)) }
+
+func listEditOf(w edit) listEdit {
+	e := listEdit{edit: w, limit: w.limits().list()}
 	if e.isLarge() {
 		e.object = e.arena().objectOf(e.block()).(*listObject)
 	}
 	return e
-}
-
-// editFound is editList for the entry that Find has just given for key. A large list
-// need not be looked up again, unless a cut may have to see it first.
-func (db *DB) editFound(found Entry, key []byte) listEdit {
-	if b := found.block(); isObject(b[atKind]) && !db.space.cut.waiting {
-		object := found.arena.objectOf(b).(*listObject)
-		return listEdit{edit{db: db, key: key, h: found.h}, object, db.ks.Limits.list()}
-	}
-	return db.editList(key)
 }
 
 func (e *listEdit) len() int {
@@ -105,24 +97,21 @@ func (l *listObject) asListpack(limit listLimit) (lp []byte, fits bool) {
 // if there is none, and returns the number of elements.
 func (db *DB) ListPush(key []byte, left bool, values ...[]byte) (length int) {
 	e := db.editList(key)
-	if !e.Exists() {
-		return e.createOf(left, values)
-	}
 	return e.push(left, values)
 }
 
-// ListPushFound is ListPush for the entry that Find has just given for key, which
-// saves looking it up again.
-func (db *DB) ListPushFound(found Entry, key []byte, left bool, values ...[]byte) (length int) {
-	e := db.editFound(found, key)
-	return e.push(left, values)
+// ListPushFound is ListPush for whoever has just looked key up, and has found e or
+// nothing.
+func (db *DB) ListPushFound(key []byte, e Entry, found, left bool, values ...[]byte) (length int) {
+	w := listEditOf(db.editAfterLook(key, e, found))
+	return w.push(left, values)
 }
 
 // createOf makes a list of values.
 func (e *listEdit) createOf(left bool, values [][]byte) (length int) {
 	if e.limit.exceeded(listpack.Empty+textSize(values), len(values)) {
 		e.enlarge(&listObject{arena: e.arena()})
-		return e.push(left, values)
+		return e.pushAll(left, values)
 	}
 	size := listpack.Empty + encodedSize(values)
 	lp := e.create(kindPackedList, size)
@@ -134,12 +123,12 @@ func (e *listEdit) createOf(left bool, values [][]byte) (length int) {
 }
 
 func (e *listEdit) push(left bool, values [][]byte) (length int) {
+	if !e.Exists() {
+		return e.createOf(left, values)
+	}
 	e.unpack(textSize(values), len(values))
 	if e.object != nil {
-		for _, v := range values {
-			e.object.push(left, v, e.limit)
-		}
-		return e.object.len()
+		return e.pushAll(left, values)
 	}
 	at := listHeader
 	if !left {
@@ -148,6 +137,14 @@ func (e *listEdit) push(left bool, values [][]byte) (length int) {
 	lp := e.splice(at, 0, encodedSize(values), len(values))
 	putAll(lp[at:], left, values)
 	return listpack.Len(lp)
+}
+
+// pushAll is push for an object.
+func (e *listEdit) pushAll(left bool, values [][]byte) (length int) {
+	for _, v := range values {
+		e.object.push(left, v, e.limit)
+	}
+	return e.object.len()
 }
 
 func textSize(values [][]byte) int {
@@ -185,11 +182,10 @@ func (db *DB) ListPop(key []byte, left bool, n int) (length int) {
 	return e.pop(left, n)
 }
 
-// ListPopFound is ListPop for the entry that Find has just given for key, which
-// saves looking it up again.
-func (db *DB) ListPopFound(found Entry, key []byte, left bool, n int) (length int) {
-	e := db.editFound(found, key)
-	return e.pop(left, n)
+// ListPopFound is ListPop for whoever has just looked key up, and has found e.
+func (db *DB) ListPopFound(key []byte, e Entry, left bool, n int) (length int) {
+	w := listEditOf(db.editAfterLook(key, e, true))
+	return w.pop(left, n)
 }
 
 func (e *listEdit) pop(left bool, n int) (length int) {
