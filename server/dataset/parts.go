@@ -9,7 +9,7 @@ const (
 	// wholeUpTo is how many elements a collection may have to be spelled in one go: that
 	// takes no longer than a slice of a snapshot.
 	wholeUpTo = 2000
-	// nodeElements is how many elements a node of a list counts for.
+	// nodeElements is how many elements a node of a list or stream counts for.
 	nodeElements = 64
 )
 
@@ -29,6 +29,8 @@ func Begin(enc *rdb.Encoder, e store.Entry, used rdb.Access) (more func(n int) (
 		return hashParts(enc, e.Hash())
 	case rdb.ShapeSortedSet:
 		return sortedSetParts(enc, e.SortedSet())
+	case rdb.ShapeStream:
+		return streamParts(enc, e.Stream())
 	}
 	return listParts(enc, e.List())
 }
@@ -44,6 +46,8 @@ func elements(shape rdb.Shape, e store.Entry) int {
 		return e.SortedSet().Len()
 	case rdb.ShapeList:
 		return e.List().NodeCount() * nodeElements
+	case rdb.ShapeStream:
+		return streamElements(e.Stream())
 	}
 	return 1
 }

@@ -19,10 +19,8 @@ func streamPayload(group func(enc *rdb.Encoder)) []byte {
 	var enc rdb.Encoder
 	enc.Type(rdb.ShapeStream)
 	enc.Count(1)
-	s.EachNode(func(master store.StreamID, node []byte) bool {
-		enc.StreamNode(rdb.StreamID(master), node)
-		return true
-	})
+	master, node, _ := s.NextNode(store.StreamID{})
+	enc.StreamNode(rdb.StreamID(master), node)
 	enc.StreamState(rdb.StreamCounters{Length: 1, Last: rdb.StreamID{Ms: 1, Seq: 1}, First: rdb.StreamID{Ms: 1, Seq: 1}, Added: 1})
 	group(&enc)
 	return rdb.AppendFooter(enc.Buf, 0)
@@ -97,10 +95,9 @@ func TestGroupsThatDoNotHoldTogetherAreRefused(t *testing.T) {
 	}
 }
 
-func TestAStreamInManyPartsIsTheStreamThatWasWritten(t *testing.T) {
-	ks := store.New(store.Options{Databases: 2, Seed: 1})
-	defer ks.Close()
-	s := ks.DB(0).CreateStream([]byte("key"), 0)
+// largeStream has many entries, and many that are pending.
+func largeStream(db *store.DB) *store.Stream {
+	s := db.CreateStream([]byte("key"), 0)
 	for i := range 30000 {
 		s.Append(store.StreamID{Ms: uint64(i + 1)}, [][]byte{[]byte("field"), fmt.Appendf(nil, "value %d", i)})
 	}
@@ -109,25 +106,76 @@ func TestAStreamInManyPartsIsTheStreamThatWasWritten(t *testing.T) {
 	for i := range 20000 {
 		g.Deliver(store.StreamID{Ms: uint64(i + 1)}, consumers[i%2], int64(i), int64(i%7))
 	}
-	e, _ := ks.DB(0).Find([]byte("key"))
-	var enc rdb.Encoder
-	enc.Buf = rdb.AppendHeader(nil)
-	Encode(&enc, e, rdb.NoAccess)
-	data := rdb.AppendEOF(enc.Buf, rdb.Checksum(0, enc.Buf))
+	g.Deliver(store.MaxStreamID, consumers[0], 1, 1)
+	s.AddGroup([]byte("idle"), store.StreamID{}, store.UnknownRead)
+	return s
+}
 
+// streamFile is a snapshot with the value at the key.
+func streamFile(t *testing.T, db *store.DB) string {
+	t.Helper()
+	e, ok := db.Find([]byte("key"))
+	if !ok {
+		t.Fatal("the stream is not there")
+	}
+	enc := rdb.Encoder{Buf: rdb.AppendHeader(nil)}
+	Encode(&enc, e, rdb.NoAccess)
+	return string(rdb.AppendEOF(enc.Buf, rdb.Checksum(0, enc.Buf)))
+}
+
+func TestAStreamInManyPartsIsTheStreamThatWasWritten(t *testing.T) {
+	ks := store.New(store.Options{Databases: 2, Seed: 1})
+	defer ks.Close()
+	largeStream(ks.DB(0))
+	data := streamFile(t, ks.DB(0))
 	l := partLoader{t: t, db: ks.DB(1)}
-	l.load(data)
+	l.load([]byte(data))
 	if l.parts < 4 {
 		t.Errorf("%d bytes came in %d parts", len(data), l.parts)
 	}
-	loaded, ok := ks.DB(1).Find([]byte("key"))
-	if !ok {
-		t.Fatal("nothing was loaded")
-	}
-	enc.Buf = rdb.AppendHeader(nil)
-	Encode(&enc, loaded, rdb.NoAccess)
-	if string(rdb.AppendEOF(enc.Buf, rdb.Checksum(0, enc.Buf))) != string(data) {
+	if streamFile(t, ks.DB(1)) != data {
 		t.Error("what was loaded is not what was written")
+	}
+}
+
+func TestALargeStreamIsSpelledInPartsAsItWas(t *testing.T) {
+	for _, changedAfter := range []int{1, 50, 400, 1000, 1 << 20} {
+		t.Run(fmt.Sprintf("changed after %d parts", changedAfter), func(t *testing.T) {
+			ks := store.New(store.Options{Databases: 1, Seed: 1})
+			defer ks.Close()
+			largeStream(ks.DB(0))
+			want := streamFile(t, ks.DB(0))
+			enc := rdb.Encoder{Buf: rdb.AppendHeader(nil)}
+			cut, err := ks.Cut(func(int, store.Entry) { t.Error("the stream is emitted in one go") })
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts := 0
+			cut.Parts = func(_ int, e store.Entry) func(n int) bool {
+				if !Large(e) {
+					t.Fatal("the stream does not count as large")
+				}
+				more := Begin(&enc, e, rdb.NoAccess)
+				return func(n int) bool {
+					parts++
+					return more(n)
+				}
+			}
+			for steps := 0; !cut.Step(70); steps++ {
+				if steps == changedAfter {
+					e, _ := ks.DB(0).Find([]byte("key"))
+					s := ks.DB(0).EditStream(e)
+					s.Trim(store.StreamTrim{MaxLength: 100})
+					s.RemoveGroup([]byte("group"))
+				}
+			}
+			if got := string(rdb.AppendEOF(enc.Buf, rdb.Checksum(0, enc.Buf))); got != want {
+				t.Errorf("%d bytes in %d parts are not the %d bytes of the stream", len(got), parts, len(want))
+			}
+			if parts < min(changedAfter, 500) {
+				t.Errorf("it came in %d parts", parts)
+			}
+		})
 	}
 }
 

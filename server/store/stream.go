@@ -92,14 +92,14 @@ func (db *DB) CreateStream(key []byte, expireAt int64) *Stream {
 // Nodes is the number of nodes.
 func (s *Stream) Nodes() int { return s.nodes.count }
 
-// EachNode visits the nodes in order until visit returns false: the ID that the
-// entries of a node are relative to, and the node as RDB files hold it.
-func (s *Stream) EachNode(visit func(master StreamID, node []byte) bool) {
-	for at := (orderedAt{}); !s.nodes.ended(at); at = s.nodes.next(at) {
-		if !visit(s.nodes.id(at), s.bytes(s.nodes.val(at))) {
-			return
-		}
+// NextNode is the first node whose entries are relative to an ID of from or
+// greater: that ID, and the node as RDB files hold it.
+func (s *Stream) NextNode(from StreamID) (master StreamID, node []byte, ok bool) {
+	at := s.nodes.seek(from)
+	if s.nodes.ended(at) {
+		return StreamID{}, nil, false
 	}
+	return s.nodes.id(at), s.bytes(s.nodes.val(at)), true
 }
 
 // Each visits the entries in order until visit returns false. The iterator is at

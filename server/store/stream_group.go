@@ -121,12 +121,11 @@ func (g *StreamGroup) AddConsumer(name []byte, seen int64) *StreamConsumer {
 
 // RemoveConsumer removes a consumer of the group, and what was delivered to it.
 func (g *StreamGroup) RemoveConsumer(c *StreamConsumer) {
-	c.EachPending(func(id StreamID) bool {
-		if at, ok := g.pending.find(id); ok {
-			g.pending.remove(at)
+	for at := (orderedAt{}); !c.pending.ended(at); at = c.pending.next(at) {
+		if p, ok := g.pending.find(c.pending.id(at)); ok {
+			g.pending.remove(p)
 		}
-		return true
-	})
+	}
 	g.numbers[c.number] = nil
 	i, _ := slices.BinarySearchFunc(g.consumers, c.name, func(c *StreamConsumer, name string) int {
 		return cmp.Compare(c.name, name)
@@ -175,26 +174,6 @@ func (c *StreamConsumer) NextPending(from StreamID) (id StreamID, ok bool) {
 		return StreamID{}, false
 	}
 	return c.pending.id(at), true
-}
-
-// EachPending visits the pending entries in order until visit returns false, which
-// must not change the group.
-func (g *StreamGroup) EachPending(visit func(StreamID, *StreamDelivery) bool) {
-	for at := (orderedAt{}); !g.pending.ended(at); at = g.pending.next(at) {
-		if !visit(g.pending.id(at), g.pending.val(at)) {
-			return
-		}
-	}
-}
-
-// EachPending visits the entries pending at the consumer in order until visit
-// returns false, which must not change the group.
-func (c *StreamConsumer) EachPending(visit func(StreamID) bool) {
-	for at := (orderedAt{}); !c.pending.ended(at); at = c.pending.next(at) {
-		if !visit(c.pending.id(at)) {
-			return
-		}
-	}
 }
 
 // Deliver makes an entry pending at a consumer of the group, be it new or

@@ -34,6 +34,12 @@ func streamTexts(it StreamIterator) (all []string) {
 	return all
 }
 
+// after is the ID behind one that is not the greatest.
+func after(id StreamID) StreamID {
+	next, _ := id.Next()
+	return next
+}
+
 // spellStream is all that there is to know of a stream.
 func spellStream(s *Stream) string {
 	var b strings.Builder
@@ -43,16 +49,14 @@ func spellStream(s *Stream) string {
 	}
 	for _, g := range s.Groups() {
 		fmt.Fprintf(&b, "group %q %v %d\n", g.Name(), g.LastID, g.Read)
-		g.EachPending(func(id StreamID, d *StreamDelivery) bool {
+		for id, d, ok := g.NextPending(StreamID{}); ok; id, d, ok = g.NextPending(after(id)) {
 			fmt.Fprintf(&b, " %v %d %d at %q\n", id, d.Time, d.Count, g.Owner(d).Name())
-			return true
-		})
+		}
 		for _, c := range g.Consumers() {
 			fmt.Fprintf(&b, " consumer %q %d %d:", c.Name(), c.Seen, c.Active)
-			c.EachPending(func(id StreamID) bool {
+			for id, ok := c.NextPending(StreamID{}); ok; id, ok = c.NextPending(after(id)) {
 				fmt.Fprintf(&b, " %v", id)
-				return true
-			})
+			}
 			fmt.Fprintln(&b)
 		}
 	}
@@ -271,13 +275,12 @@ func TestPendingEntriesBelongToTheConsumerThatGotThemLast(t *testing.T) {
 func checkGroup(t *testing.T, g *StreamGroup, owners map[StreamID]string) {
 	t.Helper()
 	var ids []StreamID
-	g.EachPending(func(id StreamID, d *StreamDelivery) bool {
+	for id, d, ok := g.NextPending(StreamID{}); ok; id, d, ok = g.NextPending(after(id)) {
 		ids = append(ids, id)
 		if owners[id] != g.Owner(d).Name() {
 			t.Fatalf("%v is pending at %s, want %q", id, g.Owner(d).Name(), owners[id])
 		}
-		return true
-	})
+	}
 	if len(ids) != len(owners) || len(ids) != g.Pending() {
 		t.Fatalf("%d entries are pending, counted are %d, want %d", len(ids), g.Pending(), len(owners))
 	}
@@ -289,12 +292,11 @@ func checkGroup(t *testing.T, g *StreamGroup, owners map[StreamID]string) {
 	for _, c := range g.Consumers() {
 		checkOrdered(t, &c.pending)
 		mine += c.Pending()
-		c.EachPending(func(id StreamID) bool {
+		for id, ok := c.NextPending(StreamID{}); ok; id, ok = c.NextPending(after(id)) {
 			if owners[id] != c.Name() {
 				t.Fatalf("%s has %v, which %q should have", c.Name(), id, owners[id])
 			}
-			return true
-		})
+		}
 	}
 	if mine != len(owners) {
 		t.Fatalf("consumers have %d entries, the group has %d", mine, len(owners))
