@@ -11,7 +11,7 @@ func tlsDirectives() []directive {
 		text("tls-client-key-file-pass", "", func(c *Config) *string { return &c.TLSClientKeyFilePass }, secret),
 		text("tls-ca-cert-file", "", func(c *Config) *string { return &c.TLSCACertFile }, 0),
 		text("tls-ca-cert-dir", "", func(c *Config) *string { return &c.TLSCACertDir }, 0),
-		enum("tls-auth-clients", "", func(c *Config) *string { return &c.TLSAuthClients }, 0, "yes", "no", "optional"),
+		enum("tls-auth-clients", "", func(c *Config) *string { return &c.TLSAuthClients }, 0, "no", "yes", "optional"),
 		boolean("tls-replication", "", func(c *Config) *bool { return &c.TLSReplication }, 0),
 		text("tls-protocols", "", func(c *Config) *string { return &c.TLSProtocols }, 0),
 		text("tls-ciphers", "", func(c *Config) *string { return &c.TLSCiphers }, 0),
