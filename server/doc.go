@@ -18,6 +18,7 @@
 //	reactor.go   the loop: epoll, posted functions, watched descriptors
 //	timer.go     timers and the reactor's clock
 //	listen.go    listening sockets and accepting
+//	tls*.go      encrypted connections: handshakes beside the reactor, records on it
 //	conn.go      one client: reading, parsing, writing, closing
 //	dispatch.go  from a request to a command: the gates, in order
 //	users.go     who a connection acts as, and what that user may do
