@@ -26,7 +26,7 @@ func TestALargeValueIsSpelledInPartsAsItWas(t *testing.T) {
 				change(ks, random, i)
 			}
 			want := OfKeyspace(ks)
-			w := &partsWriter{}
+			w := &partsWriter{ks: ks}
 			cut, err := ks.Cut(w.emit)
 			if err != nil {
 				t.Fatal(err)
@@ -34,6 +34,9 @@ func TestALargeValueIsSpelledInPartsAsItWas(t *testing.T) {
 			cut.Parts = w.parts
 			for i := 0; !cut.Step(50); i++ {
 				disturb(ks, random, i, seed)
+				if w.open && random.IntN(60) == 0 {
+					addTo(w.db, w.key, 90_000+i)
+				}
 			}
 			if err := load(loaded, w.file()); err != nil {
 				t.Fatal(err)
@@ -72,29 +75,42 @@ func disturb(ks *store.Keyspace, random *rand.Rand, i int, seed uint64) {
 func change(ks *store.Keyspace, random *rand.Rand, i int) {
 	db := ks.DB(random.IntN(2))
 	n := random.IntN(2)
+	name := []string{"hash", "set", "zset", "list", "string"}[random.IntN(5)]
+	if name == "string" {
+		n = i % 500
+	}
+	addTo(db, fmt.Appendf(nil, "%s%d", name, n), i)
+}
+
+// addTo adds to the value at a key, whose name says of which type it is.
+func addTo(db *store.DB, key []byte, i int) {
 	p := fmt.Appendf(nil, "element:%d", i)
-	switch random.IntN(5) {
-	case 0:
-		w := db.EditHash(fmt.Appendf(nil, "hash%d", n))
+	switch string(key[:2]) {
+	case "ha":
+		w := db.EditHash(key)
 		w.Set(p, p[8:])
-	case 1:
-		w := db.EditSet(fmt.Appendf(nil, "set%d", n))
+	case "se":
+		w := db.EditSet(key)
 		w.Add(p)
-	case 2:
-		w := db.EditSortedSet(fmt.Appendf(nil, "zset%d", n))
+	case "zs":
+		w := db.EditSortedSet(key)
 		w.Add(p, float64(i%100), 0)
-	case 3:
-		db.ListPush(fmt.Appendf(nil, "list%d", n), false, bytes.Repeat(p, 20))
-	case 4:
-		db.SetString(fmt.Appendf(nil, "string%d", i%500), p, 0)
+	case "li":
+		db.ListPush(key, i%2 == 0, bytes.Repeat(p, 20))
+	default:
+		db.SetString(key, p, 0)
 	}
 }
 
 // partsWriter does with a cut what a server does.
 type partsWriter struct {
 	enc, aside rdb.Encoder
-	open       bool
 	begun      int
+
+	open bool // a value is being spelled in parts: that of key in db
+	ks   *store.Keyspace
+	db   *store.DB
+	key  []byte
 }
 
 func (w *partsWriter) emit(db int, e store.Entry) {
@@ -113,7 +129,7 @@ func (w *partsWriter) parts(db int, e store.Entry) func(n int) bool {
 	w.begun++
 	w.enc.Buf = rdb.AppendSelectDB(w.enc.Buf, db, 0, 0)
 	more := Begin(&w.enc, e, rdb.NoAccess)
-	w.open = true
+	w.open, w.db, w.key = true, w.ks.DB(db), bytes.Clone(e.Key())
 	return func(n int) bool {
 		if !more(n) {
 			return false
