@@ -213,7 +213,7 @@ func (s *Server) tryAgain(w *keyWait) {
 	switch {
 	case c.has(flagCloseNow | flagCloseAfterReply):
 		return // what it took would be lost
-	case s.pause.active && s.mustPause(c, w.spec):
+	case s.writesHeld() && s.mustPause(c, w.spec):
 		return // unpauseClients signals again
 	}
 	if refusal := s.gate(c, w.spec, w.args); refusal != "" {

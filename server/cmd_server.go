@@ -21,6 +21,7 @@ func (s *Server) serverSpecs() []*command.Spec {
 		{Name: "lastsave", Arity: 1, Flags: open | command.Fast, Categories: command.CatAdmin | command.CatDangerous,
 			Run: func(c *command.Call) { c.Out.Int(s.saving.lastSave) }},
 		s.aclSpec(),
+		s.migrateSpec(),
 		s.configSpec(),
 		s.debugCommand,
 		s.memorySpec(),

@@ -52,7 +52,7 @@ func (s *Server) request(c *conn, args [][]byte) bool {
 		}
 		return true
 	}
-	if s.pause.active && s.mustPause(c, spec) {
+	if s.writesHeld() && s.mustPause(c, spec) {
 		s.holdBack(c)
 		return false
 	}
@@ -222,7 +222,7 @@ func (s *Server) expiryFor(c *conn) command.ExpiryMode {
 	switch {
 	case c.has(flagPrimary):
 		return command.ExpireIgnore
-	case s.repl.hideExpired || s.pause.active || !s.mayExpire():
+	case s.repl.hideExpired || s.writesHeld() || !s.mayExpire():
 		return command.ExpireHide
 	}
 	return command.ExpireDelete

@@ -64,6 +64,7 @@ func docs() map[string]command.Doc {
 	add("scripting", scriptingDocs())
 	add("pubsub", pubsubDocs())
 	add("cluster", clusterDocs())
+	add("generic", migrateDocs())
 	replication := replicationDocs()
 	add("server", replication)
 	for _, name := range []string{"wait", "waitaof"} {

@@ -33,9 +33,16 @@ func (s *Server) pauseClients(d time.Duration, all bool) {
 func (s *Server) unpauseClients() {
 	s.pause.timer.stop()
 	s.pause = pause{}
+	if s.migrating > 0 {
+		return // its end lets them go on
+	}
 	s.releaseHeld()
 	s.waits.signalAll(-1)
 }
+
+// writesHeld says whether writes, or even all commands, have to wait: in a pause, or
+// while keys move to another server.
+func (s *Server) writesHeld() bool { return s.pause.active || s.migrating > 0 }
 
 // mustPause says whether a command has to wait for the end of the pause.
 func (s *Server) mustPause(c *conn, spec *command.Spec) bool {

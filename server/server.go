@@ -92,6 +92,7 @@ type Server struct {
 	weights       clientWeights
 	pause         pause
 	paused        map[*conn]struct{}
+	migrating     int // MIGRATEs under way
 
 	keyspace  *store.Keyspace
 	env       command.Env

@@ -93,6 +93,8 @@ func secretArg(spec *command.Spec, args [][]byte, i int) bool {
 		return i >= 3 && foldIs(args[i-1], "auth") || i >= 4 && foldIs(args[i-2], "auth")
 	case "acl|setuser", "acl|getuser", "acl|deluser":
 		return i >= 2
+	case "migrate":
+		return i > 6 && (foldIs(args[i-1], "auth") || foldIs(args[i-1], "auth2") || foldIs(args[i-2], "auth2"))
 	case "config|set":
 		return i >= 3 && i%2 == 1 && secretDirective(args[i-1])
 	}

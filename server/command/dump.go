@@ -157,6 +157,16 @@ func (c *Call) restore(key []byte, value *rdb.Value, at int64, existed bool) boo
 	return dataset.Load(c.DB, aside, value, at) == nil && c.DB.Rename(aside, key)
 }
 
+// RemoveMoved removes a key that is now on another server (MIGRATE), and tells whether
+// it was here.
+func (c *Call) RemoveMoved(key []byte) bool {
+	if !c.DB.Delete(key) {
+		return false
+	}
+	c.modified(EventGeneric, "del", key)
+	return true
+}
+
 // restoreExpiry is the expiry time in Unix milliseconds, 0 for none.
 func restoreExpiry(c *Call, o restoreOptions) (at int64, ok bool) {
 	if at, ok = c.intArg(2); !ok {
