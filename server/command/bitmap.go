@@ -306,6 +306,7 @@ func runBitOp(c *Call) {
 		c.Out.Int(0)
 		return
 	}
+	c.announceExpired(dst)
 	c.DB.SetString(dst, nil, 0)
 	b, err := c.DB.GrowString(dst, len(result))
 	if err != nil {

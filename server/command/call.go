@@ -164,6 +164,14 @@ func (c *Call) notifyIn(db int, class EventClass, event string, key []byte) {
 	}
 }
 
+// muteAdded keeps silent about keys that come into being in the store but not for
+// anybody else, until the returned function is called.
+func (c *Call) muteAdded() (unmute func()) {
+	added := c.Keyspace.Added
+	c.Keyspace.Added = nil
+	return func() { c.Keyspace.Added = added }
+}
+
 // modified says that the command has changed a key once: to replicas, watchers
 // and listeners.
 func (c *Call) modified(class EventClass, event string, key []byte) {

@@ -69,6 +69,7 @@ func newComparison(t *testing.T) *comparison {
 	c.ours.env.Notify = func(_ EventClass, event string, db int, key []byte) {
 		c.events = append(c.events, fmt.Sprintf("%d: %s %q", db, event, key))
 	}
+	c.ours.env.Keyspace.Added = func(db int, key []byte) { c.ours.env.Notify(EventNew, "new", db, key) }
 	return c
 }
 

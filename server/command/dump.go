@@ -154,7 +154,10 @@ func (c *Call) restore(key []byte, value *rdb.Value, at int64, existed bool) boo
 	for _, taken := c.DB.Find(aside); taken; _, taken = c.DB.Find(aside) {
 		aside = append(aside, 0)
 	}
-	return dataset.Load(c.DB, aside, value, at) == nil && c.DB.Rename(aside, key)
+	unmute := c.muteAdded()
+	err := dataset.Load(c.DB, aside, value, at)
+	unmute()
+	return err == nil && c.DB.Rename(aside, key)
 }
 
 // RemoveMoved removes a key that is now on another server (MIGRATE), and tells whether

@@ -85,6 +85,14 @@ func (c *Call) expire(db *store.DB, key []byte) {
 	c.alsoIn(db.Index(), delCommand, key)
 }
 
+// announceExpired looks a key up that is going to be overwritten, only for those
+// who want to hear that its time was over.
+func (c *Call) announceExpired(key []byte) {
+	if c.Notify != nil {
+		c.find(c.DB, key, c.Expiry)
+	}
+}
+
 // FindString is FindRead for a command on strings. When the key holds something
 // else it answers with an error, and failed is true.
 func (c *Call) FindString(key []byte) (e store.Entry, found, failed bool) {

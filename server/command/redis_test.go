@@ -177,7 +177,7 @@ func (r *redisServer) takeEffects() []string {
 // listen subscribes to keyspace events of every class.
 func (r *redisServer) listen() {
 	r.t.Helper()
-	r.must("CONFIG SET notify-keyspace-events EAm")
+	r.must("CONFIG SET notify-keyspace-events EAmn")
 	conn, err := net.Dial("tcp", r.addr)
 	if err != nil {
 		r.t.Fatal(err)

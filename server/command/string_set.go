@@ -19,12 +19,14 @@ func runSet(c *Call) {
 
 // setPlain is SET without options, and the hottest path of all: the key is
 // looked up once, by the store. A key whose time is over is overwritten without
-// a DEL of its own: a replica that gets the SET ends up the same.
+// a DEL of its own, unless somebody listens who shall hear that it has expired: a
+// replica that gets the SET ends up the same.
 func setPlain(c *Call, key, value []byte) {
 	setAs(c, "set", key, value)
 }
 
 func setAs(c *Call, event string, key, value []byte) {
+	c.announceExpired(key)
 	c.access(c.DB.SetString(key, value, 0))
 	c.modified(EventString, event, key)
 }

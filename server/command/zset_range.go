@@ -236,6 +236,9 @@ func (c *Call) storeScored(key []byte, r *scored, event string, changes int) {
 	for i := range r.len() {
 		longest = max(longest, len(r.member(i)))
 	}
+	if existed { // then nothing comes into being
+		defer c.muteAdded()()
+	}
 	w := c.DB.EditSortedSet(key)
 	w.Expect(r.len(), longest)
 	for i := range r.len() {
