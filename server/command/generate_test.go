@@ -41,7 +41,12 @@ func mayWait(name []byte) bool {
 // was made: another one would remove different members on the two servers, or
 // return the same ones without end.
 func drawsAtRandom(name []byte) bool {
-	return equalFold(name, "SPOP") || equalFold(name, "SRANDMEMBER") || equalFold(name, "HRANDFIELD")
+	for _, word := range []string{"SPOP", "SRANDMEMBER", "ZRANDMEMBER", "HRANDFIELD"} {
+		if equalFold(name, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // template draws a command to be filled in.
