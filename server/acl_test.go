@@ -435,6 +435,38 @@ func TestWrongUsersStopTheStart(t *testing.T) {
 	}
 }
 
+func TestScriptsMayDoWhatTheirUserMay(t *testing.T) {
+	i := servertest.Start(t)
+	admin, c := i.Client(t), i.Client(t)
+	admin.Must("OK", "ACL", "SETUSER", "alice", "on", "nopass", "+eval", "+fcall", "+get", "+incr", "~a*")
+	admin.Must("lib", "FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function(keys) return redis.call('SET', keys[1], '1') end)")
+	c.Must("OK", "AUTH", "alice", "x")
+	for _, test := range []struct {
+		want    string
+		request []string
+	}{
+		{"1", []string{"EVAL", "return redis.call('INCR', KEYS[1])", "1", "a"}},
+		{"NOPERM No permissions to access a key", []string{"EVAL", "return 1", "1", "b"}},
+		{"NOPERM ACL failure in script: No permissions to access a key script: ", []string{"EVAL", "return redis.call('GET', 'b')", "0"}},
+		{"NOPERM ACL failure in script: User alice has no permissions to run the 'set' command script: ", []string{"EVAL", "return redis.call('SET', KEYS[1], '1')", "1", "a"}},
+		{"NOPERM ACL failure in script: User alice has no permissions to run the 'set' command", []string{"EVAL", "return redis.pcall('SET', KEYS[1], '1')", "1", "a"}},
+		{"NOPERM ACL failure in script: User alice has no permissions to run the 'set' command script: f", []string{"FCALL", "f", "1", "a"}},
+		{"[1 <nil> <nil>]", []string{"EVAL", "return {redis.acl_check_cmd('GET', 'a'), redis.acl_check_cmd('GET', 'b'), redis.acl_check_cmd('SET', 'a', '1')}", "0"}},
+	} {
+		if got := fmt.Sprint(c.Do(test.request...)); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%q: %s, want %s", test.request, got, test.want)
+		}
+	}
+	var denied []string
+	for _, e := range admin.Do("ACL", "LOG", "100").([]any) {
+		f := e.([]any)
+		denied = append(denied, fmt.Sprintf("%v %v %v %v", f[1], f[3], f[5], f[7]))
+	}
+	if want := []string{"3 command lua set", "1 key lua b", "1 key toplevel b"}; !slices.Equal(denied, want) {
+		t.Errorf("ACL LOG: %q", denied)
+	}
+}
+
 func TestSortMakesUpNamesOnlyForWhoReadsEverything(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, ...string) *servertest.Instance{"ours": servertest.Start, "redis-server": servertest.StartRedis} {
 		c := start(t).Client(t)
