@@ -103,8 +103,26 @@ func (db *DB) ListPush(key []byte, left bool, values ...[]byte) (length int) {
 // ListPushFound is ListPush for whoever has just looked key up, and has found e or
 // nothing.
 func (db *DB) ListPushFound(key []byte, e Entry, found, left bool, values ...[]byte) (length int) {
+	if found {
+		if o := db.largeList(e); o != nil {
+			limit := db.ks.Limits.list()
+			for _, v := range values {
+				o.push(left, v, limit)
+			}
+			return o.len()
+		}
+	}
 	w := listEditOf(db.editAfterLook(key, e, found))
 	return w.push(left, values)
+}
+
+// largeList is the object of a list that may be changed at once; nil if there is none,
+// or if a cut has to see it first.
+func (db *DB) largeList(e Entry) *listObject {
+	if b := e.block(); isObject(b[atKind]) && !db.space.cut.waiting {
+		return e.arena.objectOf(b).(*listObject)
+	}
+	return nil
 }
 
 // createOf makes a list of values.
@@ -184,6 +202,15 @@ func (db *DB) ListPop(key []byte, left bool, n int) (length int) {
 
 // ListPopFound is ListPop for whoever has just looked key up, and has found e.
 func (db *DB) ListPopFound(key []byte, e Entry, left bool, n int) (length int) {
+	if o := db.largeList(e); o != nil && n == 1 && o.last-o.first > 2 {
+		// One element less, and it is still too large to be packed.
+		index := 0
+		if !left {
+			index = o.len() - 1
+		}
+		o.cut(index, 1)
+		return o.len()
+	}
 	w := listEditOf(db.editAfterLook(key, e, true))
 	return w.pop(left, n)
 }
