@@ -224,6 +224,9 @@ func (r *scored) member(i int) []byte {
 // are no members, and replies with their number. changes is how many changes that
 // counts as; 0 means one for each member.
 func (c *Call) storeScored(key []byte, r *scored, event string, changes int) {
+	if r.len() > 0 {
+		c.FindWrite(key) // what has expired there is said to have
+	}
 	existed := c.DB.Delete(key)
 	c.Out.Int(int64(r.len()))
 	if r.len() == 0 {

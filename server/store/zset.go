@@ -126,6 +126,9 @@ func (s SortedSetView) ScoreRange(min, max ScoreBound) (first, n int) {
 	o := &s.large.ranking
 	first = o.partition(func(score float64, _ handle) bool { return min.above(score) })
 	end := o.partition(func(score float64, _ handle) bool { return !max.below(score) })
+	if end <= first { // bounds in the wrong order
+		return 0, 0
+	}
 	return first, end - first
 }
 
