@@ -272,6 +272,18 @@ func TestGarbageAfterTheHandshakeEndsTheConnection(t *testing.T) {
 	})
 }
 
+func TestWhoHasSaidEverythingIsAnsweredAndHungUpOn(t *testing.T) {
+	e := startTLS(t, newAuthority(t, "server", "client"), "server")
+	c := e.dial(t, "client")
+	c.Send("PING")
+	if err := c.Conn().(*tls.Conn).CloseWrite(); err != nil { // the socket stays open
+		t.Fatal(err)
+	}
+	if got := c.AwaitClose(); got != "+PONG\r\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAClientThatDoesNotReadOverTLSIsHeldToItsLimit(t *testing.T) {
 	e := startTLS(t, newAuthority(t, "server", "client"), "server", "--client-output-buffer-limit", "normal 1mb 0 0")
 	c := e.dial(t, "client")
