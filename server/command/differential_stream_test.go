@@ -74,6 +74,10 @@ COPY ~s ~s [|REPLACE]
 OBJECT ENCODING ~s
 TYPE ~s
 MOVE ~s d
+DUMP ~s
+COMMAND [GETKEYS|GETKEYSANDFLAGS] XREAD [|COUNT 5|BLOCK 1] STREAMS [~s ~id|~s k $ 0|~s k 0|k]
+COMMAND [GETKEYS|GETKEYSANDFLAGS] XREADGROUP GROUP [~g|STREAMS] [~c|STREAMS] [|NOACK] STREAMS [~s >|~s k > 0]
+COMMAND [GETKEYS|GETKEYSANDFLAGS] [XADD ~s 1-1 a b|XGROUP CREATE ~s ~g 0|XCLAIM ~s ~g ~c 0 ~id|XINFO STREAM ~s|XPENDING ~s ~g]
 `)
 
 // streamWord fills in the placeholders of streamTemplates. IDs grow slowly, so that

@@ -15,6 +15,9 @@ func FuzzCommands(f *testing.F) {
 	}
 	f.Add([]byte("SET a 123 EX 5\nLCS a a IDX\nBITFIELD a SET i64 0 -1 OVERFLOW SAT INCRBY u5 #3 40\nSCAN 0 MATCH [a*"))
 	f.Add([]byte("COMMAND GETKEYS COMMAND GETKEYS GET a\nCOMMAND DOCS\nCOMMAND"))
+	f.Add([]byte("XGROUP CREATE s g 0 MKSTREAM\nXADD s MAXLEN ~ 5 1-1 a b\nXADD s 2-* a b c d\nXREADGROUP GROUP g c COUNT 1 STREAMS s >\n" +
+		"XCLAIM s g d 0 1-1 2-0 FORCE LASTID 3-3\nXAUTOCLAIM s g c 0 (0-0 COUNT 3\nXPENDING s g IDLE 1 - + 5\nXDEL s 1-1\nXTRIM s MINID = 2"))
+	f.Add([]byte("XADD s 0-1 a b\nXREAD COUNT 1 STREAMS s s 0 $\nXRANGE s (0-0 + COUNT 1\nXSETID s 5 ENTRIESADDED 3 MAXDELETEDID 4\nXINFO STREAM s FULL COUNT 0"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := newSubject(t)
 		s.env.MaxBulk = 1 << 16 // so that one command can not take all memory
