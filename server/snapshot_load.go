@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -182,28 +181,6 @@ func (s *Server) cancelLoad() {
 		s.repl.load = nil
 		l.cancel()
 		l.loader.Abandon()
-	}
-}
-
-// checkSnapshot reads a snapshot from beginning to end without keeping anything:
-// what it holds that can not be loaded is found before the old data is given up.
-func checkSnapshot(path string, databases int) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open snapshot: %w", err)
-	}
-	defer f.Close()
-	r := rdb.NewReader(f)
-	for {
-		rec, err := r.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("check snapshot: %w", err)
-		case rec.Kind == rdb.KindEntry && rec.DB >= databases:
-			return fmt.Errorf("check snapshot: key %q is in database %d: %w (0 to %d; see the directive databases)", rec.Key, rec.DB, errNoSuchDB, databases-1)
-		}
 	}
 }
 

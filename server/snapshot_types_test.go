@@ -306,3 +306,17 @@ func startRedisAfterSave(t *testing.T, ours *servertest.Client, dir, policy stri
 	ours.Must("OK", "SAVE")
 	return startRedisFor(t, dir, "--maxmemory-policy", policy, "--lfu-decay-time", "0")
 }
+
+func TestFunctionLibrariesTravelInFiles(t *testing.T) {
+	dir := t.TempDir()
+	redis := startRedisFor(t, dir)
+	code := "#!lua name=mylib\nredis.register_function('twice', function(keys, args) return args[1] * 2 end)"
+	redis.Must("mylib", "FUNCTION", "LOAD", code)
+	redis.Must("OK", "SAVE")
+	ours := startOursFor(t, dir)
+	ours.Must("14", "FCALL", "twice", "0", "7")
+	ours.Must("OK", "SAVE")
+	ours.Must("OK", "DEBUG", "RELOAD")
+	ours.Must("14", "FCALL", "twice", "0", "7")
+	startRedisFor(t, dir).Must("14", "FCALL", "twice", "0", "7")
+}

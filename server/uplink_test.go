@@ -244,6 +244,8 @@ func TestBadSnapshotKeepsTheOldData(t *testing.T) {
 	otherDB = rdb.AppendSelectDB(otherDB, 99, 1, 0)
 	otherDB = append(otherDB, stringEntry("k", "v")...)
 	otherDB = rdb.AppendEOF(otherDB, rdb.Checksum(0, otherDB))
+	libraryOnly := rdb.AppendFunction(rdb.AppendHeader(nil), []byte("#!lua name=broken\nno code"))
+	libraryOnly = rdb.AppendEOF(libraryOnly, rdb.Checksum(0, libraryOnly))
 	for _, tc := range []struct {
 		name     string
 		snapshot []byte
@@ -253,6 +255,7 @@ func TestBadSnapshotKeepsTheOldData(t *testing.T) {
 		{"an end before the end", good[:len(good)-12], "snapshot"},
 		{"a database that we do not have", otherDB, "database 99"},
 		{"a type that we do not have", append(rdb.AppendSelectDB(rdb.AppendHeader(nil), 0, 1, 0), 7, 1, 'm', 1, 1, 'x'), "module"},
+		{"a function library that can not be loaded", libraryOnly, "function library"},
 		{"no snapshot at all", []byte("HTTP/1.1 200 OK"), "RDB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
