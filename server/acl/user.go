@@ -19,7 +19,7 @@ type User struct {
 	name      string
 	enabled   bool
 	noPass    bool
-	sanitize  bool // payloads of RESTORE are checked in depth; otherwise the user asked not to
+	sanitize  bool // false: skip-sanitize-payload, which is only shown: payloads are checked in any case
 	passwords []passwordHash
 	// selectors[0] is the user's own set of permissions; what any of them allows
 	// is allowed.
@@ -40,9 +40,6 @@ func (u *User) NoPass() bool { return u.noPass }
 
 // Enabled says whether anybody may authenticate as the user.
 func (u *User) Enabled() bool { return u.enabled }
-
-// SkipsSanitizing says whether payloads from the user are trusted.
-func (u *User) SkipsSanitizing() bool { return u != nil && !u.sanitize }
 
 // Unrestricted says whether the user may run every command with every argument, so
 // that nothing has to be checked. A nil user may.

@@ -164,6 +164,3 @@ func (l *Link) Close(s Socket) {
 		l.Flush(s) // best effort: the peer sees the end of the connection in any case
 	}
 }
-
-// ConnectionState is what was agreed upon.
-func (l *Link) ConnectionState() tls.ConnectionState { return l.conn.ConnectionState() }
