@@ -106,8 +106,10 @@ func (s *Server) cmdMemoryStats(call *command.Call) {
 	number("clients.normal", s.clientMemory()-s.replicaMemory())
 	number("cluster.links", 0)
 	number("aof.buffer", 0)
-	number("lua.caches", 0)
-	number("functions.caches", 0)
+	_, scripts := s.scripts.memory()
+	_, libraries := s.functions.memory()
+	number("lua.caches", scripts)
+	number("functions.caches", libraries)
 	for i, db := range m.Databases {
 		if db.Keys > 0 {
 			out.BulkString(fmt.Sprintf("db.%d", i))

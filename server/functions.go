@@ -133,7 +133,7 @@ func (f *functions) admit(libs []*script.Library, replace bool) error {
 	for _, lib := range libs {
 		old := libraries[lib.Name]
 		if old != nil && !replace {
-			return fmt.Errorf("Library '%s' already exists", lib.Name) //nolint:staticcheck // Redis' text
+			return fmt.Errorf("Library %s already exists", lib.Name) //nolint:staticcheck // Redis' text
 		}
 		if old != nil {
 			for name := range old.Functions {

@@ -271,6 +271,7 @@ func (s *Server) infoStats(b *infoBuilder) {
 	b.field("expire_cycle_cpu_milliseconds", int64(s.expiring.spent/time.Millisecond))
 	b.field("evicted_keys", s.eviction.evicted)
 	b.field("evicted_clients", st.evictedClients)
+	b.field("evicted_scripts", s.scripts.evicted)
 	s.infoEviction(b)
 	b.field("keyspace_hits", env.Hits)
 	b.field("keyspace_misses", env.Misses)

@@ -40,7 +40,7 @@ func (m *memoryPeak) sample(s *Server) {
 // usedMemory is what data, connections and the log need, in bytes. It takes a
 // time that grows with the number of connections only.
 func (s *Server) usedMemory() int64 {
-	return int64(s.keyspace.MemoryStats().Used()) + s.clientMemory() + s.logMemory() + baseMemory
+	return int64(s.keyspace.MemoryStats().Used()) + s.clientMemory() + s.logMemory() + s.scriptMemory() + baseMemory
 }
 
 // baseMemory stands for what the process needs without data: code, tables, the
@@ -85,19 +85,7 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	b.field("allocator_active", store.Reserved)
 	b.field("allocator_resident", store.Reserved)
 	memoryField(b, "total_system_memory", systemMemory())
-	b.field("used_memory_lua", 0)
-	b.field("used_memory_vm_eval", 0)
-	b.field("used_memory_lua_human", "0B")
-	b.field("used_memory_scripts_eval", 0)
-	b.field("number_of_cached_scripts", 0)
-	b.field("number_of_functions", 0)
-	b.field("number_of_libraries", 0)
-	b.field("used_memory_vm_functions", 0)
-	b.field("used_memory_vm_total", 0)
-	b.field("used_memory_vm_total_human", "0B")
-	b.field("used_memory_functions", 0)
-	b.field("used_memory_scripts", 0)
-	b.field("used_memory_scripts_human", "0B")
+	s.infoScripts(b)
 	memoryField(b, "maxmemory", s.config.Maxmemory)
 	b.field("maxmemory_policy", s.config.MaxmemoryPolicy)
 	b.fieldf("allocator_frag_ratio", "%.2f", ratio(int64(store.Reserved), data))
@@ -120,6 +108,30 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	b.field("lazyfree_pending_objects", store.Detached+store.Orphans)
 	b.field("lazyfreed_objects", store.Released)
 	s.infoCollector(b)
+}
+
+// infoScripts tells what scripts and functions occupy: the machines they run in, and
+// what was loaded into them.
+func (s *Server) infoScripts(b *infoBuilder) {
+	eval, scripts := s.scripts.memory()
+	functions, libraries := s.functions.memory()
+	memoryField(b, "used_memory_lua", eval)
+	b.field("used_memory_vm_eval", eval)
+	b.field("used_memory_scripts_eval", scripts)
+	b.field("number_of_cached_scripts", len(s.scripts.bySHA))
+	b.field("number_of_functions", len(s.functions.byName))
+	b.field("number_of_libraries", len(s.functions.libraries))
+	b.field("used_memory_vm_functions", functions)
+	memoryField(b, "used_memory_vm_total", eval+functions)
+	b.field("used_memory_functions", libraries)
+	memoryField(b, "used_memory_scripts", scripts+libraries)
+}
+
+// scriptMemory is what scripts and functions occupy, in bytes.
+func (s *Server) scriptMemory() int64 {
+	eval, scripts := s.scripts.memory()
+	functions, libraries := s.functions.memory()
+	return eval + scripts + functions + libraries
 }
 
 // infoCollector tells of the Go heap, on which no data is. These numbers can be

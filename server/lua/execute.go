@@ -146,10 +146,30 @@ enter:
 			v := t.arith(i.op, a, b, int(i.b), int(i.c))
 			regs = t.stack[base : base+p.stack]
 			regs[i.a] = v
-		case opDiv, opMod, opPow:
+		case opDiv:
 			a, b := rk(regs, k, int(i.b)), rk(regs, k, int(i.c))
 			if a.o == &numberTag && b.o == &numberTag {
-				regs[i.a] = Value{&numberTag, arithmetic(i.op, a.n, b.n)}
+				regs[i.a] = Value{&numberTag, a.n / b.n}
+				continue
+			}
+			t.slowly(ci, pc)
+			v := t.arith(i.op, a, b, int(i.b), int(i.c))
+			regs = t.stack[base : base+p.stack]
+			regs[i.a] = v
+		case opMod:
+			a, b := rk(regs, k, int(i.b)), rk(regs, k, int(i.c))
+			if a.o == &numberTag && b.o == &numberTag {
+				regs[i.a] = Value{&numberTag, a.n - math.Floor(a.n/b.n)*b.n}
+				continue
+			}
+			t.slowly(ci, pc)
+			v := t.arith(i.op, a, b, int(i.b), int(i.c))
+			regs = t.stack[base : base+p.stack]
+			regs[i.a] = v
+		case opPow:
+			a, b := rk(regs, k, int(i.b)), rk(regs, k, int(i.c))
+			if a.o == &numberTag && b.o == &numberTag {
+				regs[i.a] = Value{&numberTag, math.Pow(a.n, b.n)}
 				continue
 			}
 			t.slowly(ci, pc)

@@ -23,6 +23,7 @@ func tableConcat(t *Thread) int {
 	var b strings.Builder
 	charged := 0
 	for i := from; i <= to; i++ {
+		t.Spend(1)
 		v := table.GetInt(i)
 		s, ok := v.Text()
 		if !ok {
@@ -35,7 +36,6 @@ func tableConcat(t *Thread) int {
 		if b.Len() > charged {
 			t.l.charge(2 * b.Len())
 			charged = 2 * b.Len()
-			t.Spend(1)
 		}
 	}
 	t.Push(String(b.String()))

@@ -45,6 +45,7 @@ type memory struct {
 	checkAt   int64
 	others    int64 // on the heap that is not the run's, as far as known
 	known     bool
+	bounded   bool // a run is under way: then Limit holds
 }
 
 // memoryCheckEvery is how many bytes are allocated between two looks at the heap,
@@ -143,7 +144,7 @@ func (e *Error) Error() string {
 // there, and returns the error to report.
 func (l *State) Call(f *Function, handler func(t *Thread, e *Error) *Error, args ...Value) (Value, *Error) {
 	t := l.main
-	l.mem.begin()
+	l.beginRun()
 	l.fuel = fuelPerInterrupt
 	at := t.top
 	t.Push(f.Value())
@@ -151,6 +152,7 @@ func (l *State) Call(f *Function, handler func(t *Thread, e *Error) *Error, args
 		t.Push(a)
 	}
 	err := t.protect(len(args), 1, handler)
+	l.mem.bounded = false
 	var result Value
 	if err == nil {
 		result = t.stack[at]
@@ -160,8 +162,9 @@ func (l *State) Call(f *Function, handler func(t *Thread, e *Error) *Error, args
 	return result, err
 }
 
-func (m *memory) begin() {
-	m.allocated, m.checkAt, m.known = 0, memoryCheckEvery, false
+func (l *State) beginRun() {
+	m := &l.mem
+	m.allocated, m.checkAt, m.known, m.bounded = 0, min(memoryCheckEvery, l.Limit/2), false, true
 }
 
 // ErrMemory has the text of Lua's own.
@@ -171,7 +174,7 @@ const ErrMemory = "not enough memory"
 func (l *State) charge(n int) {
 	m := &l.mem
 	m.allocated += int64(n)
-	if m.allocated >= m.checkAt && l.Limit > 0 {
+	if m.allocated >= m.checkAt && m.bounded && l.Limit > 0 {
 		l.checkMemory(int64(n))
 	}
 }
@@ -182,10 +185,6 @@ func (l *State) checkMemory(coming int64) {
 		m.allocated -= coming
 		panic(&Error{Value: String(ErrMemory)})
 	}
-	if m.allocated < l.Limit/2 {
-		m.checkAt = l.Limit / 2
-		return
-	}
 	runtime.GC()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
@@ -193,7 +192,7 @@ func (l *State) checkMemory(coming int64) {
 	if !m.known {
 		m.others, m.known = max(0, live-m.allocated), true
 	}
-	m.checkAt = m.allocated + memoryCheckEvery
+	m.checkAt = m.allocated + min(memoryCheckEvery, l.Limit/2)
 	if live-m.others > l.Limit {
 		m.checkAt = m.allocated // the next allocation is looked at as well
 		panic(&Error{Value: String(ErrMemory)})

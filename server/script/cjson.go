@@ -140,8 +140,8 @@ func (w *jsonEncoder) value(v lua.Value, depth int) {
 	if len(w.out) > w.charged {
 		w.charged = 2*len(w.out) + 64
 		w.t.Charge(w.charged)
-		w.t.Spend(1)
 	}
+	w.t.Spend(1)
 	switch v.Kind() {
 	case lua.KindString:
 		w.str(v.Str())
