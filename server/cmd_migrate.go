@@ -232,6 +232,7 @@ func (s *Server) migrated(m *migration, r migrateResult) {
 		s.wrote = append(s.wrote, c)
 	}
 	s.settleReply(c, before)
+	s.ran(c, m.spec)
 }
 
 // remove removes what has moved. To replicas it is a DEL.

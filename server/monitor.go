@@ -40,26 +40,34 @@ func (s *Server) cmdMonitor(call *command.Call) {
 // feedMonitors shows a command to whoever watches, once it has run: what it has
 // changed about the connection, such as its database, counts already.
 func (s *Server) feedMonitors(c *conn, spec *command.Spec, args [][]byte) {
+	if spec.Flags&(command.SkipMonitor|command.Admin) == 0 {
+		s.showMonitors(c, spec, args)
+	}
+}
+
+// showMonitors shows a command whatever its flags: one that runs a script, before
+// what the script runs.
+func (s *Server) showMonitors(c *conn, spec *command.Spec, args [][]byte) {
 	source := c.peer
 	if c.has(flagUnix) {
 		source = "unix:" + strings.TrimSuffix(c.peer, ":0")
 	}
-	s.showMonitors(source, c.db, spec, args)
+	s.writeMonitors(source, c.db, spec, args)
 }
 
 // ranInScript is called for every command that a script has run in a database: to
 // monitors and to client-side caching it is a command like others.
 func (s *Server) ranInScript(db int, spec *command.Spec, args [][]byte) {
-	if len(s.monitors) > 0 {
-		s.showMonitors("lua", db, spec, args)
+	if len(s.monitors) > 0 && spec.Flags&(command.SkipMonitor|command.Admin) == 0 {
+		s.writeMonitors("lua", db, spec, args)
 	}
 	if s.tracking.clients > 0 {
 		s.track(spec, args)
 	}
 }
 
-func (s *Server) showMonitors(source string, db int, spec *command.Spec, args [][]byte) {
-	if spec.Flags&(command.SkipMonitor|command.Admin) != 0 || s.loading {
+func (s *Server) writeMonitors(source string, db int, spec *command.Spec, args [][]byte) {
+	if s.loading {
 		return
 	}
 	us := s.clock.base.Add(s.clock.elapsed()).UnixMicro()

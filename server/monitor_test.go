@@ -39,6 +39,7 @@ func TestMonitorShowsWhatRedisShows(t *testing.T) {
 		alice> DBSIZE
 		alice> EXPIRE k 100
 		alice> SET x `+long+`
+		alice> EVAL "redis.call('set','a','1'); redis.call('select','2'); return redis.call('get','a')" 0
 		alice> SUBSCRIBE c
 		bob> PUBLISH c x
 		bob> MONITOR

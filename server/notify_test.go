@@ -42,6 +42,7 @@ func TestKeyspaceNotificationsAreThoseOfRedis(t *testing.T) {
 			alice> MOVE k3 4
 			alice> SELECT 4
 			alice> DEL k3
+			alice> DEBUG SET-ACTIVE-EXPIRE 0
 			alice> SET e x PX 1
 			alice> WAIT-MS 5
 			alice> GET e
@@ -52,6 +53,7 @@ func TestKeyspaceNotificationsAreThoseOfRedis(t *testing.T) {
 			alice> SET a 2
 			alice> DEL b
 			alice> EXEC
+			alice> EVAL "return redis.call('set','a','3')" 0
 			alice> FLUSHALL`},
 		{"only what is asked for is published", `
 			alice> CONFIG SET notify-keyspace-events Eg
@@ -90,7 +92,7 @@ func TestKeyspaceNotificationsAreThoseOfRedis(t *testing.T) {
 			alice> INCR n
 			alice> GETSET m 1`},
 	} {
-		t.Run(scene.name, func(t *testing.T) { perform(t, scene.lines) })
+		t.Run(scene.name, func(t *testing.T) { perform(t, scene.lines, "--enable-debug-command", "yes") })
 	}
 }
 

@@ -99,6 +99,11 @@ func TestChannelsWorkAsInRedis(t *testing.T) {
 			alice> CLIENT REPLY SKIP
 			alice> SUBSCRIBE a
 			alice> PING`},
+		{"scripts may publish, and not listen", `
+			alice> SUBSCRIBE a
+			bob> EVAL "return {redis.call('publish','a','x'), redis.call('spublish','a','y')}" 0
+			bob> EVAL "return redis.call('subscribe','a')" 0
+			bob> EVAL "return redis.pcall('pubsub','numsub','a')" 0`},
 		{"wrong calls are refused", `
 			alice> SUBSCRIBE
 			alice> PSUBSCRIBE

@@ -276,6 +276,9 @@ func (sc *scripting) begin(call *command.Call, name string, flags script.Flags, 
 	sc.run.overOOM = s.config.Maxmemory > 0 && s.outOfMemory()
 	sc.conn.flags = c.flags & (flagPrimary | flagAuthenticated | flagRestricted | flagNoTouch | flagUnix)
 	sc.conn.user, sc.conn.db, sc.conn.id = c.user, call.DBIndex, c.id
+	if len(s.monitors) > 0 {
+		s.showMonitors(c, call.Spec, call.Args)
+	}
 	s.effects.Begin()
 	s.cmdClock = sc.run.started
 }
@@ -316,9 +319,6 @@ func (sc *scripting) Call(args [][]byte, proto int) (reply []byte, refused strin
 	call.Args, call.DBIndex = args, c.db
 	s.prepare(c, call)
 	call.Now = sc.run.now
-	if len(s.monitors) > 0 {
-		s.feedMonitors(c, spec, args)
-	}
 	if sc.run.effects&script.ReplicateReplicas == 0 {
 		s.env.Effects = nil
 		s.commands.Execute(call, spec)
@@ -326,9 +326,7 @@ func (sc *scripting) Call(args [][]byte, proto int) (reply []byte, refused strin
 	} else {
 		s.commands.Execute(call, spec)
 	}
-	if s.tracking.clients > 0 {
-		s.track(spec, args)
-	}
+	s.ranInScript(c.db, spec, args)
 	now := s.clock.elapsed()
 	s.account(c, call, spec, now-s.cmdClock, 0)
 	s.cmdClock = now

@@ -80,7 +80,8 @@ func (r *scriptRun) busy() command.ReplyError {
 // point, and its connection, which is neither read nor written.
 func (s *Server) serveWhileBusy() {
 	sc := &s.scripts
-	call, buf, current, cmdClock := s.call1, s.readBuf, s.current, s.cmdClock
+	call, buf, current, cmdClock, held := s.call1, s.readBuf, s.current, s.cmdClock, s.held
+	s.current, s.held = nil, heldPushes{}
 	if sc.spareRead == nil {
 		sc.spareRead = make([]byte, readChunk)
 	}
@@ -97,7 +98,7 @@ func (s *Server) serveWhileBusy() {
 	}
 	s.checkWrites()
 	s.writeOthers(sc.run.c)
-	s.call1, s.readBuf, s.current, s.cmdClock = call, buf, current, cmdClock
+	s.call1, s.readBuf, s.current, s.cmdClock, s.held = call, buf, current, cmdClock, held
 }
 
 // writeOthers is writePending for all but one connection.

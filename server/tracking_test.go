@@ -23,7 +23,7 @@ func TestClientSideCachingWorksAsInRedis(t *testing.T) {
 			alice> GET a
 			bob> DEL a
 			bob> MSET b 1 c 1
-			bob> SET d 1 PX 1
+			bob> SET d 1
 			bob> SET x 1
 			alice> STRLEN d
 			alice> GET a
@@ -46,10 +46,11 @@ func TestClientSideCachingWorksAsInRedis(t *testing.T) {
 		{"keys that run out are announced", `
 			alice> HELLO 3
 			alice> CLIENT TRACKING ON
-			bob> SET a 1 PX 20
+			bob> DEBUG SET-ACTIVE-EXPIRE 0
+			bob> SET a 1 PX 400
 			alice> GET a
-			alice> WAIT-MS 150
-			alice> PING`},
+			bob> WAIT-MS 420
+			bob> GET a`},
 		{"another connection may be told instead", `
 			alice> SUBSCRIBE __redis__:invalidate
 			bob> CLIENT TRACKING ON REDIRECT {alice}
@@ -141,6 +142,18 @@ func TestClientSideCachingWorksAsInRedis(t *testing.T) {
 			alice> GET b
 			bob> SET a 2
 			bob> SET b 2`},
+		{"what scripts read and change counts", `
+			alice> HELLO 3
+			alice> CLIENT TRACKING ON
+			alice> EVAL "return redis.call('get',KEYS[1])" 1 a
+			bob> SET a 1
+			bob> EVAL "redis.call('set','a','2'); return redis.call('set','b','2')" 0
+			alice> GET b
+			bob> EVAL "redis.call('set','a','3'); return redis.call('set','b','3')" 0
+			alice> GET a
+			alice> EVAL "return redis.call('set','a','3')" 0
+			alice> GET a
+			alice> EVAL "return redis.call('flushall')" 0`},
 		{"wrong modes are refused", `
 			alice> CLIENT TRACKING
 			alice> CLIENT TRACKING maybe
@@ -169,7 +182,25 @@ func TestClientSideCachingWorksAsInRedis(t *testing.T) {
 			alice> CLIENT TRACKINGINFO
 			alice> CLIENT GETREDIR`},
 	} {
-		t.Run(scene.name, func(t *testing.T) { perform(t, scene.lines) })
+		t.Run(scene.name, func(t *testing.T) { perform(t, scene.lines, "--enable-debug-command", "yes") })
+	}
+}
+
+// As of Redis 7.2: before, it was the keys that the script had declared.
+func TestKeysThatAScriptReadsAreTracked(t *testing.T) {
+	i := servertest.Start(t)
+	c, other := i.Client(t), i.Client(t)
+	c.Do("HELLO", "3")
+	c.Must("OK", "CLIENT", "TRACKING", "ON")
+	c.Must("<nil>", "EVAL_RO", "return redis.call('get','read')", "1", "declared")
+	other.Must("OK", "MSET", "declared", "1", "read", "1")
+	if got := fmt.Sprint(c.Receive()); got != "[invalidate [read]]" {
+		t.Errorf("got %s", got)
+	}
+	c.Must("1", "EVAL", "redis.call('set','a','1'); return redis.call('get','a')", "0")
+	other.Must("OK", "SET", "a", "2")
+	if got := fmt.Sprint(c.Receive()); got != "[invalidate [a]]" {
+		t.Errorf("got %s", got)
 	}
 }
 
