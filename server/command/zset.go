@@ -51,15 +51,6 @@ func (c *Call) sortedSet(key []byte) (s store.SortedSetView, found, failed bool)
 	return s, found, failed
 }
 
-// sortedSetToWrite is sortedSet for a command that is going to change it.
-func (c *Call) sortedSetToWrite(key []byte) (s store.SortedSetView, found, failed bool) {
-	e, found, failed := c.findToWriteAs(typeSortedSet, key)
-	if found && !failed {
-		s = e.SortedSet()
-	}
-	return s, found, failed
-}
-
 func memberArg() Arg { return NewArg("member", ArgString) }
 
 func sortedSetAdders() []*Spec {

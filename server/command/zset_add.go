@@ -73,16 +73,15 @@ func zadd(c *Call, args [][]byte, mode store.AddMode) {
 }
 
 func zaddScores(c *Call, key []byte, o zaddOptions, scores []float64) {
-	e, found := c.FindWrite(key)
-	if found && e.Type() != typeSortedSet {
-		c.Fail(ErrWrongType)
+	e, found, failed := c.findToWriteAs(typeSortedSet, key)
+	if failed {
 		return
 	}
 	if !found && o.mode&store.AddExisting != 0 {
 		replyAdded(c, o, zaddCount{})
 		return
 	}
-	w := c.DB.EditSortedSet(key)
+	w := c.DB.EditSortedSetFound(key, e, found)
 	w.Expect(len(scores), len(o.pairs[1]))
 	var n zaddCount
 	for i, score := range scores {

@@ -34,25 +34,26 @@ func zpop(c *Call, highest bool) {
 			return
 		}
 	}
-	s, found, failed := c.sortedSetToWrite(c.Args[1])
+	e, found, failed := c.findToWriteAs(typeSortedSet, c.Args[1])
 	if failed {
 		return
 	}
 	n := 0
 	if found {
-		n = int(min(count, int64(s.Len())))
+		n = int(min(count, int64(e.SortedSet().Len())))
 	}
 	if n == 0 {
 		c.Out.Array(0)
 		return
 	}
 	if len(c.Args) == 3 {
+		s := e.SortedSet()
 		c.replyMembers(s, popRank(s, highest), n, highest, true)
 	} else { // one pair, which is not an array of its own
 		c.Out.Array(2)
-		c.replyPair(s, highest)
+		c.replyPair(e.SortedSet(), highest)
 	}
-	c.take(c.Args[1], n, highest)
+	c.take(c.Args[1], e, n, highest)
 }
 
 // popRank is the rank of the first member to be taken.
@@ -73,10 +74,10 @@ func (c *Call) replyPair(s store.SortedSetView, highest bool) {
 	})
 }
 
-// take removes n members, which exist, from one end.
-func (c *Call) take(key []byte, n int, highest bool) {
+// take removes n members, which exist, from one end of the sorted set at a key.
+func (c *Call) take(key []byte, e store.Entry, n int, highest bool) {
 	event := "zpopmin"
-	w := c.DB.EditSortedSet(key)
+	w := c.DB.EditSortedSetFound(key, e, true)
 	rank := 0
 	if highest {
 		event = "zpopmax"
@@ -100,23 +101,24 @@ func (c *Call) extremeArg(i int) (lowest, ok bool) {
 
 // firstSortedSet finds the first of several keys that exists. When that holds
 // something else it answers with an error, and failed is true.
-func (c *Call) firstSortedSet(keys [][]byte) (s store.SortedSetView, key []byte, failed bool) {
+func (c *Call) firstSortedSet(keys [][]byte) (e store.Entry, key []byte, failed bool) {
 	for _, key := range keys {
-		s, found, failed := c.sortedSetToWrite(key)
+		e, found, failed := c.findToWriteAs(typeSortedSet, key)
 		if found || failed {
-			return s, key, failed
+			return e, key, failed
 		}
 	}
-	return s, nil, false
+	return e, nil, false
 }
 
 // zpopMany takes members out of the first sorted set there is, and tells whether
 // it has replied.
 func zpopMany(c *Call, o mpopOptions) (replied bool) {
-	s, key, failed := c.firstSortedSet(o.keys)
+	e, key, failed := c.firstSortedSet(o.keys)
 	if failed || key == nil {
 		return failed
 	}
+	s := e.SortedSet()
 	n := int(min(o.count, int64(s.Len())))
 	c.Out.Array(2)
 	c.Out.Bulk(key)
@@ -127,7 +129,7 @@ func zpopMany(c *Call, o mpopOptions) (replied bool) {
 		c.Out.Double(score)
 		return true
 	})
-	c.take(key, n, !o.first)
+	c.take(key, e, n, !o.first)
 	c.Rewrite(zpopCommand(!o.first), key, c.spell(int64(n)))
 	return true
 }
@@ -158,7 +160,7 @@ func waitAndPop(c *Call, highest bool) {
 		return
 	}
 	keys := c.Args[1 : len(c.Args)-1]
-	s, key, failed := c.firstSortedSet(keys)
+	e, key, failed := c.firstSortedSet(keys)
 	switch {
 	case failed:
 	case key == nil:
@@ -166,8 +168,8 @@ func waitAndPop(c *Call, highest bool) {
 	default:
 		c.Out.Array(3)
 		c.Out.Bulk(key)
-		c.replyPair(s, highest)
-		c.take(key, 1, highest)
+		c.replyPair(e.SortedSet(), highest)
+		c.take(key, e, 1, highest)
 		c.Rewrite(zpopCommand(highest), key)
 	}
 }

@@ -2,13 +2,13 @@ package command
 
 func runZRem(c *Call) {
 	key := c.Args[1]
-	_, found, failed := c.sortedSetToWrite(key)
+	e, found, failed := c.findToWriteAs(typeSortedSet, key)
 	if failed {
 		return
 	}
 	n := 0
 	if found {
-		w := c.DB.EditSortedSet(key)
+		w := c.DB.EditSortedSetFound(key, e, true)
 		for _, m := range c.Args[2:] {
 			if w.Remove(m) {
 				n++
@@ -36,15 +36,15 @@ func removeRange(c *Call, o rangeOptions, event string) {
 		return
 	}
 	key := c.Args[1]
-	s, found, failed := c.sortedSetToWrite(key)
+	e, found, failed := c.findToWriteAs(typeSortedSet, key)
 	if failed {
 		return
 	}
 	n := 0
 	if found {
 		var rank int
-		rank, n = o.in(s)
-		w := c.DB.EditSortedSet(key)
+		rank, n = o.in(e.SortedSet())
+		w := c.DB.EditSortedSetFound(key, e, true)
 		w.RemoveRange(rank, n)
 		c.removedFrom(EventSortedSet, event, key, n, !w.Exists())
 	}

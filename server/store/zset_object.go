@@ -89,13 +89,15 @@ func (z *sortedSet) append(member []byte, score float64) {
 
 // add is SortedSetEdit.Add.
 func (z *sortedSet) add(member []byte, score float64, mode AddMode) (now float64, out AddOutcome) {
-	h := z.members.find(member)
+	hash := z.members.hash(member)
+	_, h := z.members.table.find(hash, member)
 	if h == 0 {
 		if mode&AddExisting != 0 {
 			return 0, AddRefused
 		}
-		h, value := z.members.insert(member, scoreSize)
+		h, value := z.members.newMember(member, scoreSize)
 		putScore(value, score)
+		z.members.table.insert(hash, h)
 		var s spot
 		z.ranking.find(&s, score, member)
 		z.ranking.insert(&s, item{score, h})

@@ -20,6 +20,12 @@ type SortedSetEdit struct {
 // nothing.
 func (db *DB) EditSortedSet(key []byte) SortedSetEdit { return SortedSetEdit{edit: db.edit(key)} }
 
+// EditSortedSetFound is EditSortedSet for whoever has just looked key up, and has
+// found e or nothing.
+func (db *DB) EditSortedSetFound(key []byte, e Entry, found bool) SortedSetEdit {
+	return SortedSetEdit{edit: db.editAfterLook(key, e, found)}
+}
+
 // SortedSet is the sorted set as it is now. There is one.
 func (w *SortedSetEdit) SortedSet() SortedSetView { return sortedSetOf(w.arena(), w.block()) }
 
