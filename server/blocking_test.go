@@ -63,6 +63,17 @@ func TestClientsWaitForListsAsInRedis(t *testing.T) {
 			bob> EXEC
 			bob> DEL list
 			bob> RPUSH list b`},
+		{"a script is over before anybody is served, and waits for nothing", `
+			alice> BLPOP list 0
+			bob> EVAL "redis.call('rpush','list','a') redis.call('rpush','list','b') return redis.call('lpop','list')" 0
+			bob> EXISTS list
+			alice> BLMOVE list other LEFT LEFT 0
+			bob> EVAL "redis.call('rpush','list','a') redis.call('del','list') return 1" 0
+			bob> MULTI
+			bob> EVAL "return redis.call('rpush','list','c')" 0
+			bob> RPUSH list d
+			bob> EXEC
+			bob> LRANGE list 0 -1`},
 		{"within a transaction nobody waits", `
 			alice> MULTI
 			alice> BLPOP list 0

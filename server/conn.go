@@ -493,7 +493,23 @@ func (s *Server) unblocked(c *conn) {
 	}
 }
 
-// resumeLater executes what c has sent meanwhile in the next turn of the loop.
-func (s *Server) resumeLater(c *conn) {
-	s.after(0, func() { s.resume(c) })
+// resumeLater executes what c has sent meanwhile when all others have had their turn
+// in this one of the loop.
+func (s *Server) resumeLater(c *conn) { s.resuming = append(s.resuming, c) }
+
+// resumeWaiting does that. Whom these let go on in turn has to wait for the next turn.
+func (s *Server) resumeWaiting() {
+	n := len(s.resuming)
+	if n == 0 || s.current != nil {
+		return
+	}
+	for _, c := range s.resuming[:n] {
+		s.cmdClock = s.clock.elapsed()
+		s.resume(c)
+	}
+	rest := copy(s.resuming, s.resuming[n:])
+	clear(s.resuming[rest:])
+	if s.resuming = s.resuming[:rest]; rest > 0 {
+		s.again()
+	}
 }

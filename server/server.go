@@ -92,7 +92,8 @@ type Server struct {
 	weights       clientWeights
 	pause         pause
 	paused        map[*conn]struct{}
-	migrating     int // MIGRATEs under way
+	resuming      []*conn // may go on with what they have sent while they had to wait
+	migrating     int     // MIGRATEs under way
 
 	keyspace  *store.Keyspace
 	env       command.Env
@@ -280,6 +281,7 @@ func (s *Server) endBatch() {
 		s.cmdClock = s.clock.elapsed()
 		s.serveReady()
 	}
+	s.resumeWaiting()
 	s.checkWrites()
 	s.feedReplicas()
 	if s.tracking.changed {

@@ -79,7 +79,7 @@ func fromEnd(l store.List, left bool) store.ListIterator {
 
 // popped removes elements that have been replied with.
 func (c *Call) popped(key []byte, e store.Entry, left bool, n int) {
-	rest := c.DB.ListPopFound(key, e, left, n)
+	rest := c.DB.ListPop(key, e, left, n)
 	c.Changed(n)
 	c.tellPopped(key, left, rest)
 }
@@ -218,7 +218,7 @@ func (c *Call) move(from, to []byte, fromLeft, toLeft bool) (replied bool) {
 	c.Out.Bulk(value)
 	rest := 1
 	if l.Len() > 1 || !bytes.Equal(from, to) { // otherwise the only element stays where it is
-		rest = c.DB.ListPopFound(from, e, fromLeft, 1)
+		rest = c.DB.ListPop(from, e, fromLeft, 1)
 		c.DB.ListPush(to, toLeft, value)
 	}
 	c.Changed(1)

@@ -194,7 +194,7 @@ func (r *listRun) step(growing bool) {
 		} else {
 			r.model = r.model[:n-count]
 		}
-		r.equal("pop", r.pop(key, left, count), len(r.model))
+		r.equal("pop", pop(r.db, key, left, count), len(r.model))
 	case 2:
 		r.model[i] = value
 		r.equal("set", r.db.ListSet(key, i-n*rng.IntN(2), []byte(value)), true)
@@ -218,7 +218,7 @@ func (r *listRun) step(growing bool) {
 	}
 }
 
-// push begins with one look at the key or with two, by chance; so does pop.
+// push begins with one look at the key or with two, by chance.
 func (r *listRun) push(key []byte, left bool, values [][]byte) int {
 	if r.rng.IntN(2) == 0 {
 		return r.db.ListPush(key, left, values...)
@@ -227,12 +227,9 @@ func (r *listRun) push(key []byte, left bool, values [][]byte) int {
 	return r.db.ListPushFound(key, e, found, left, values...)
 }
 
-func (r *listRun) pop(key []byte, left bool, n int) int {
-	if r.rng.IntN(2) == 0 {
-		return r.db.ListPop(key, left, n)
-	}
-	e, _ := r.db.Find(key)
-	return r.db.ListPopFound(key, e, left, n)
+func pop(db *DB, key []byte, left bool, n int) (length int) {
+	e, _ := db.Find(key)
+	return db.ListPop(key, e, left, n)
 }
 
 func (r *listRun) insert(key []byte, i int, value string) {
@@ -282,7 +279,7 @@ func TestAListIsPackedUpToTheLimitAndAgainFromHalfOfIt(t *testing.T) {
 		t.Errorf("the list was unpacked for the element %d", n)
 	}
 	for encodingAt(t, db, "list") == EncodingQuicklist {
-		n = db.ListPop(key, false, 1)
+		n = pop(db, key, false, 1)
 	}
 	if n != 42 { // 7+96*42 <= 4096
 		t.Errorf("%d elements when the list was packed again", n)
@@ -297,11 +294,11 @@ func TestAListIsPackedUpToTheLimitAndAgainFromHalfOfIt(t *testing.T) {
 	if got := encodingAt(t, db, "list"); got != EncodingQuicklist {
 		t.Errorf("five elements are held as %v", got)
 	}
-	db.ListPop(key, true, 2)
+	pop(db, key, true, 2)
 	if got := encodingAt(t, db, "list"); got != EncodingQuicklist {
 		t.Errorf("three elements are held as %v", got)
 	}
-	db.ListPop(key, true, 1)
+	pop(db, key, true, 1)
 	if got := encodingAt(t, db, "list"); got != EncodingListpack {
 		t.Errorf("two elements are held as %v", got)
 	}
@@ -353,7 +350,7 @@ func TestAListKeepsItsExpiryTimeThroughAllEncodings(t *testing.T) {
 	}
 	db.ListPush(key, true, make([]byte, 9000))
 	check("unpacked")
-	db.ListPop(key, true, 1)
+	pop(db, key, true, 1)
 	check("packed again")
 	if encodingAt(t, db, "list") != EncodingListpack {
 		t.Errorf("it was not packed again")
@@ -436,11 +433,11 @@ func TestACutEmitsListsAsTheyWere(t *testing.T) {
 		}},
 		{"while they outgrow their entries", func(db *DB, key []byte) { db.ListPush(key, true, make([]byte, 20000)) }},
 		{"while they are popped from", func(db *DB, key []byte) {
-			db.ListPop(key, true, 1)
-			db.ListPop(key, false, 1)
+			pop(db, key, true, 1)
+			pop(db, key, false, 1)
 		}},
 		{"while they are trimmed to a few", func(db *DB, key []byte) { db.ListTrim(key, 1, 2) }},
-		{"while they are emptied", func(db *DB, key []byte) { db.ListPop(key, true, 1<<30) }},
+		{"while they are emptied", func(db *DB, key []byte) { pop(db, key, true, 1<<30) }},
 		{"while elements are replaced", func(db *DB, key []byte) { db.ListSet(key, 1, []byte("new")) }},
 		{"while elements are inserted", func(db *DB, key []byte) { db.ListInsert(key, true, []byte("e1"), []byte("new")) }},
 		{"while elements are removed", func(db *DB, key []byte) { db.ListRemove(key, 0, []byte("e1")) }},
@@ -495,7 +492,7 @@ func TestPushingToAndPoppingFromALargeListAllocatesNothing(t *testing.T) {
 		allocs := testing.AllocsPerRun(20000, func() {
 			db.ListPush(key, left, value...)
 			db.ListPush(key, left, value...)
-			db.ListPop(key, !left, 1)
+			pop(db, key, !left, 1)
 		})
 		if allocs > 0 {
 			t.Errorf("%v allocations for two pushes and a pop", allocs)
@@ -515,7 +512,7 @@ func BenchmarkListPushAndPop(b *testing.B) {
 			}
 			for b.Loop() {
 				db.ListPush(key, left, value...)
-				db.ListPop(key, !left, 1)
+				pop(db, key, !left, 1)
 			}
 		})
 	}

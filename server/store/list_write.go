@@ -193,15 +193,9 @@ func putAll(dst []byte, backwards bool, values [][]byte) {
 }
 
 // ListPop removes n elements, all of them if there are no more, from the head
-// (left) or the tail of the list at key, which must exist, and returns how many
-// are left.
-func (db *DB) ListPop(key []byte, left bool, n int) (length int) {
-	e := db.editList(key)
-	return e.pop(left, n)
-}
-
-// ListPopFound is ListPop for whoever has just looked key up, and has found e.
-func (db *DB) ListPopFound(key []byte, e Entry, left bool, n int) (length int) {
+// (left) or the tail of the list at key, which has just been looked up and found to
+// be e. It returns how many are left.
+func (db *DB) ListPop(key []byte, e Entry, left bool, n int) (length int) {
 	if o := db.largeList(e); o != nil && n == 1 && o.last-o.first > 2 {
 		// One element less, and it is still too large to be packed.
 		index := 0

@@ -128,13 +128,3 @@ func (db *DB) setObject(key []byte, t Type, enc Encoding, obj Object, expireAt i
 	setObject(dst, n)
 	return Entry{db.ks.arena, h}
 }
-
-// edit finds key for a change of its value in place: an active cut gets to see
-// it first. The block is valid until the next change of the keyspace.
-func (s *space) edit(key []byte) (p place, h handle, b []byte) {
-	p, h = s.lookup(s.ks.hash.sum(key), key)
-	if h == 0 {
-		return p, 0, nil
-	}
-	return p, h, s.ks.arena.block(h)
-}
