@@ -94,7 +94,7 @@ func (w *edit) expect(elements [][]byte) {
 	}
 }
 
-// splice is space.spliceFor the bytes that are expected.
+// splice is space.splice, with room for all that is expected.
 func (w *edit) splice(at, del, ins int) []byte {
 	if w.at.b == nil {
 		if w.hash == 0 {
@@ -103,7 +103,7 @@ func (w *edit) splice(at, del, ins int) []byte {
 		w.at, _ = w.db.space.table.locate(w.hash, w.h)
 	}
 	var value []byte
-	w.h, value = w.db.space.spliceFor(w.at, w.h, at, del, ins, w.room)
+	w.h, value = w.db.space.splice(w.at, w.h, at, del, ins, w.room)
 	w.room = max(0, w.room-ins)
 	return value
 }

@@ -16,15 +16,10 @@ func (db *DB) setPacked(key []byte, t Type, enc Encoding, packed []byte, expireA
 // bytes at position at are replaced by ins bytes, which the caller fills in. It
 // returns the whole value. An active cut has seen the entry (edit).
 //
-// A packed value that grows gets a little more room than it needs, since more
-// of the same is likely.
-func (s *space) splice(p place, h handle, at, del, ins int) (handle, []byte) {
-	return s.spliceFor(p, h, at, del, ins, 0)
-}
-
-// spliceFor is splice when it is known that expected bytes are going to be added
-// in all.
-func (s *space) spliceFor(p place, h handle, at, del, ins, expected int) (handle, []byte) {
+// A packed value that outgrows its block gets one with room for as many bytes as
+// are expected to be added in all, or a little more than it needs: more of the
+// same is likely.
+func (s *space) splice(p place, h handle, at, del, ins, expected int) (handle, []byte) {
 	a := s.ks.arena
 	b := a.block(h)
 	want := shapeOf(b)
