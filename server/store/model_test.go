@@ -168,7 +168,7 @@ func checkVolatile(t testing.TB, db *DB) {
 // the tables refer to, and that chains are dense.
 func checkAccounts(t testing.TB, k *Keyspace) {
 	t.Helper()
-	bytes, links := 0, 0
+	bytes, links := k.arena.objects.outside, 0
 	for _, o := range k.arena.objects.byNumber {
 		bytes += blocksOf(o)
 	}

@@ -46,6 +46,7 @@ type objects struct {
 	free     []uint32
 	orphans  []uint32 // belong to no entry any more; Step releases them
 	released int      // how many Step has released since the beginning
+	outside  int      // bytes that objects hold beside the arena's, by their own account
 }
 
 const objectRefSize = 4 // bytes of an entry's value that refers to an object

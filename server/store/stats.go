@@ -3,7 +3,7 @@ package store
 // MemoryStats says where the memory of a Keyspace is, in bytes.
 type MemoryStats struct {
 	Keys      int // number of keys, all databases
-	Entries   int // blocks that hold keys and their values
+	Entries   int // blocks that hold keys and their values, and what objects hold beside them
 	Tables    int // hash tables and the index of volatile keys
 	Free      int // free blocks within spans that are in use
 	Reserved  int // all of the above: what is taken from the operating system, at most
@@ -61,7 +61,7 @@ func (k *Keyspace) MemoryStats() MemoryStats {
 // takes no time to ask for.
 func (k *Keyspace) Entries() int {
 	a := k.arena
-	return a.slabs.bytes + a.runs.pages*pageSize + a.large.bytes
+	return a.slabs.bytes + a.runs.pages*pageSize + a.large.bytes + a.objects.outside
 }
 
 func (s *space) stats() DBStats {

@@ -116,13 +116,12 @@ func (s *Stream) Each(visit func(*StreamIterator) bool) {
 // Size is the number of bytes that the stream takes, about.
 func (s *Stream) Size() int {
 	const (
-		nodeShare    = 32  // of the directory
-		pendingShare = 56  // in the group and in the consumer
-		groupBytes   = 160 // and as much for a consumer
+		nodeShare  = 32  // of the directory
+		groupBytes = 160 // and as much for a consumer
 	)
 	size := 200 + s.nodeBytes + s.nodes.count*nodeShare
 	for _, g := range s.groups {
-		size += groupBytes*(1+len(g.consumers)) + g.pending.count*pendingShare
+		size += groupBytes*(1+len(g.consumers)) + g.pending.count*pendingBytes
 	}
 	return size
 }
@@ -145,6 +144,9 @@ func (s *Stream) Clone() Object {
 
 // Release gives the nodes back. What groups hold is left to the collector.
 func (s *Stream) Release(budget int) (cost int, done bool) {
+	for _, g := range s.groups {
+		g.hold(-g.pending.count)
+	}
 	s.groups = nil
 	for ; s.nodes.count > 0; cost++ {
 		if cost >= budget {

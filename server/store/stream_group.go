@@ -15,6 +15,7 @@ type StreamGroup struct {
 	// UnknownRead.
 	Read int64
 
+	arena     *arena // for its account of what is pending
 	name      string
 	pending   ordered[StreamDelivery]
 	consumers []*StreamConsumer // by name
@@ -70,7 +71,7 @@ func (s *Stream) AddGroup(name []byte, last StreamID, read int64) *StreamGroup {
 	if found {
 		return nil
 	}
-	g := &StreamGroup{LastID: last, Read: read, name: string(name)}
+	g := &StreamGroup{LastID: last, Read: read, arena: s.ks.arena, name: string(name)}
 	s.groups = slices.Insert(s.groups, i, g)
 	return g
 }
@@ -79,10 +80,18 @@ func (s *Stream) AddGroup(name []byte, last StreamID, read int64) *StreamGroup {
 func (s *Stream) RemoveGroup(name []byte) bool {
 	i, found := s.groupAt(name)
 	if found {
+		s.groups[i].hold(-s.groups[i].pending.count)
 		s.groups = slices.Delete(s.groups, i, i+1)
 	}
 	return found
 }
+
+// pendingBytes is what a pending entry takes: 16 bytes for its ID in the group and
+// in the consumer each, and the StreamDelivery.
+const pendingBytes = 56
+
+// hold takes account of so many pending entries more.
+func (g *StreamGroup) hold(entries int) { g.arena.objects.outside += entries * pendingBytes }
 
 // Consumers are the consumers of the group by name. The slice is the group's own.
 func (g *StreamGroup) Consumers() []*StreamConsumer { return g.consumers }
@@ -124,6 +133,7 @@ func (g *StreamGroup) RemoveConsumer(c *StreamConsumer) {
 	for at := (orderedAt{}); !c.pending.ended(at); at = c.pending.next(at) {
 		if p, ok := g.pending.find(c.pending.id(at)); ok {
 			g.pending.remove(p)
+			g.hold(-1)
 		}
 	}
 	g.numbers[c.number] = nil
@@ -183,6 +193,7 @@ func (g *StreamGroup) Deliver(id StreamID, to *StreamConsumer, time, count int64
 	at, ok := g.pending.find(id)
 	if !ok {
 		g.pending.insert(id, d)
+		g.hold(1)
 		to.pending.insert(id, struct{}{})
 		return
 	}
@@ -202,6 +213,7 @@ func (g *StreamGroup) Acknowledge(id StreamID) bool {
 	}
 	g.Owner(g.pending.val(at)).forget(id)
 	g.pending.remove(at)
+	g.hold(-1)
 	return true
 }
 
@@ -212,7 +224,8 @@ func (c *StreamConsumer) forget(id StreamID) {
 }
 
 func (g *StreamGroup) clone() *StreamGroup {
-	c := &StreamGroup{LastID: g.LastID, Read: g.Read, name: g.name, pending: g.pending.clone()}
+	c := &StreamGroup{LastID: g.LastID, Read: g.Read, arena: g.arena, name: g.name, pending: g.pending.clone()}
+	c.hold(c.pending.count)
 	c.numbers = make([]*StreamConsumer, len(g.numbers))
 	for _, from := range g.consumers {
 		to := *from

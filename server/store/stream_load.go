@@ -38,6 +38,7 @@ func (g *StreamGroup) LoadPending(id StreamID, time, count int64) bool {
 		return false
 	}
 	g.pending.insert(id, StreamDelivery{Time: time, Count: count, consumer: noConsumer})
+	g.hold(1)
 	return true
 }
 
