@@ -227,10 +227,7 @@ func (s *Server) migrated(m *migration, r migrateResult) {
 	}})
 	s.current = previous
 	s.unblocked(c)
-	if s.config.Managed && !c.has(flagWrote) {
-		c.flags |= flagWrote
-		s.wrote = append(s.wrote, c)
-	}
+	s.hasWritten(c)
 	s.settleReply(c, before)
 	s.ran(c, m.spec)
 }

@@ -120,6 +120,7 @@ func (s *Server) cmdPublish(kind topicKind) func(*command.Call) {
 			// Replicas have listeners, too. Who may not lead adds nothing to the
 			// stream, also when a script calls.
 			call.ForceEffect()
+			s.hasWritten(s.current)
 		}
 		call.Out.Int(int64(n))
 	}

@@ -243,15 +243,22 @@ func (s *Server) finish(c *conn, call *command.Call, spec *command.Spec, before 
 		s.served(w)
 	}
 	s.account(c, call, spec, took, before)
-	if spec.Flags&(command.Write|command.MayReplicate) != 0 && c.flags&(flagWrote|flagPrimary) == 0 && s.config.Managed {
-		c.flags |= flagWrote
-		s.wrote = append(s.wrote, c)
+	if spec.Flags&command.Write != 0 {
+		s.hasWritten(c)
 	}
 	if call != &s.call1 && call != &s.callWait {
 		s.boundOutput(c)
 		return // EXEC decides about the reply of the whole
 	}
 	s.settleReply(c, before)
+}
+
+// hasWritten has the lease checked again before c's replies leave, in a cluster.
+func (s *Server) hasWritten(c *conn) {
+	if s.config.Managed && c.flags&(flagWrote|flagPrimary) == 0 {
+		c.flags |= flagWrote
+		s.wrote = append(s.wrote, c)
+	}
 }
 
 // account counts a command whose reply, which begins at before, is there. A command

@@ -158,10 +158,11 @@ func (s *Server) follow(r instance.FollowRequest) *instance.Error {
 }
 
 // sendClientsAway closes the clients of a primary that has become a replica. They
-// came for the primary, and find the new one by connecting again.
+// came for the primary, and find the new one by connecting again; those that
+// understand redirects are told where.
 func (s *Server) sendClientsAway() {
 	for _, c := range s.conns {
-		if c.flags&(flagReplica|flagPrimary) == 0 {
+		if c.flags&(flagReplica|flagPrimary|flagRedirect) == 0 {
 			c.flags |= flagCloseNow
 			s.wantWrite(c)
 		}

@@ -287,9 +287,8 @@ func (sc *scripting) end() {
 	s, run := sc.server, sc.run
 	sc.run = nil
 	s.effects.End()
-	if run.wrote && s.config.Managed && run.c.flags&(flagWrote|flagPrimary) == 0 {
-		run.c.flags |= flagWrote
-		s.wrote = append(s.wrote, run.c)
+	if run.wrote {
+		s.hasWritten(run.c)
 	}
 	s.cmdClock = run.started // the command's own time includes all of it
 	sc.current = scriptRun{}
