@@ -175,6 +175,7 @@ func (c *comparison) compareData() {
 		}
 		for _, key := range keys {
 			c.compareDigest(db, key)
+			c.compareStream(key)
 			for _, name := range []string{"GET", "PEXPIRETIME", "STRLEN"} {
 				args := [][]byte{[]byte(name), []byte(key)}
 				our, their := bytes.Clone(c.ours.do(args...)), c.redis.do(args...)
