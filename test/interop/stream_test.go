@@ -21,9 +21,7 @@ const (
 func streamName(s int) string { return fmt.Sprintf("stream:%d", s) }
 func groupName(g int) string  { return fmt.Sprintf("group:%d", g) }
 
-// workers are clients that live on streams: producers, consumers that acknowledge
-// some of what they get, one that takes over what is left, and one that deletes and
-// trims.
+// workers are clients at work, until they are told to stop.
 type workers struct {
 	stop chan struct{}
 	done sync.WaitGroup
@@ -33,6 +31,8 @@ type workers struct {
 
 type job func(ctx context.Context, c *redis.Client, r *rand.Rand) error
 
+// work has clients live on streams: producers, consumers that acknowledge some of what
+// they get, one that takes over what is left, and one that deletes and trims.
 func work(t *testing.T, n *node) *workers {
 	t.Helper()
 	for s := range streams {
@@ -40,8 +40,13 @@ func work(t *testing.T, n *node) *workers {
 			n.do("XGROUP", "CREATE", streamName(s), groupName(g), "0", "MKSTREAM")
 		}
 	}
+	return employ(t, n, produce, produce, consume, consume, wait, takeOver, remove)
+}
+
+// employ has each of the jobs done again and again by a client of its own.
+func employ(t *testing.T, n *node, jobs ...job) *workers {
 	w := &workers{stop: make(chan struct{})}
-	for i, does := range []job{produce, produce, consume, consume, wait, takeOver, remove} {
+	for i, does := range jobs {
 		w.done.Add(1)
 		go w.run(t, n.addr(), uint64(i), does)
 	}
