@@ -72,11 +72,15 @@ func (s *Server) cmdSelect(call *command.Call) {
 // cmdReset makes a connection as if it were new.
 func (s *Server) cmdReset(call *command.Call) {
 	c := session(call)
+	if c.has(flagReplica) {
+		call.Fail("ERR can only reset normal client connections")
+		return
+	}
 	s.endTransaction(c)
 	s.monitors.remove(c)
 	s.pubsub.leave(c)
 	s.stopTracking(c)
-	c.flags &^= flagMonitor | flagReplyOff | flagReplySkip | flagReplySkipNext | flagReadonly | flagNoTouch
+	c.flags &^= flagMonitor | flagReplyOff | flagReplySkip | flagReplySkipNext | flagReadonly | flagNoTouch | flagNoEvict
 	c.db, c.name = 0, ""
 	c.out.Proto = 2
 	c.loginDefault(s)

@@ -25,6 +25,11 @@
 //	multi.go     MULTI, EXEC, DISCARD, WATCH
 //	blocking.go  commands that wait for keys
 //	effects.go   from a command to the log
+//	push.go      what clients are sent unasked
+//	pubsub.go    channels and who listens; notify.go: events of keys
+//	tracking.go  client-side caching
+//	redirect.go  from a replica to the primary, for clients that understand it
+//	client_*.go  a line of CLIENT LIST; client eviction
 //	cron.go      what is done periodically: expiry, limits, save rules
 //	cmd_*.go     the commands that are about the server, not about keys
 //	info_*.go    the sections of INFO
