@@ -186,7 +186,7 @@ func runZRangeStore(c *Call) {
 	if failed {
 		return
 	}
-	var result scored
+	result := scored{uncounted: o.by != byRank}
 	if found {
 		rank, n := o.in(s)
 		s.Walk(rank, n, o.down, func(member []byte, score float64) bool {
@@ -202,6 +202,10 @@ type scored struct {
 	names  []byte
 	ends   []int // of each member in names
 	scores []float64
+	// uncounted says that Redis does not know their number before it has stored
+	// them: the sorted set is packed until there are too many, and loses the sign
+	// of zeroes.
+	uncounted bool
 }
 
 func (r *scored) add(member []byte, score float64) {
@@ -243,7 +247,9 @@ func (c *Call) storeScored(key []byte, r *scored, event string, changes int) {
 		defer c.muteAdded()()
 	}
 	w := c.DB.EditSortedSet(key)
-	w.Expect(r.len(), longest)
+	if !r.uncounted {
+		w.Expect(r.len(), longest)
+	}
 	for i := range r.len() {
 		w.Add(r.member(i), r.scores[i], 0)
 	}
