@@ -131,7 +131,7 @@ func TestWritesWaitWhileKeysMove(t *testing.T) {
 
 // TestReplicasLearnWhatHasMoved: to them it is a DEL.
 func TestReplicasLearnWhatHasMoved(t *testing.T) {
-	here, there := servertest.Start(t), servertest.StartRedis(t)
+	here, there := servertest.Start(t, "--repl-diskless-sync-delay", "0"), servertest.StartRedis(t)
 	replica := servertest.Start(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(here.Port)).Client(t)
 	c := here.Client(t)
 	c.Must("OK", "MSET", "a", "1", "b", "2", "c", "3")

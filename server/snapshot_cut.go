@@ -181,6 +181,7 @@ func (sn *snapshot) handOn() {
 		return
 	}
 	sn.enc.Buf = make([]byte, 0, snapshotBuffer)
+	sn.cut.Enough() // for a slice: to spell so much takes as long as many small entries
 	sn.handed += len(p)
 	if sn.file != nil {
 		sn.file.write(p)

@@ -56,6 +56,8 @@ func dataOfAllTypes() [][]string {
 		[]string{"SET", "string:large", large},
 		[]string{"SET", "string", "text"}, []string{"SET", "int", "-70000"}, []string{"SET", "int64", "1234567890123"},
 		[]string{"PFADD", "hll", "a", "b", "c"},
+		[]string{"XADD", "stream", "1-1", "f", "v"}, []string{"XADD", "stream", "2-1", "f", large}, []string{"XGROUP", "CREATE", "stream", "g", "0"},
+		[]string{"XREADGROUP", "GROUP", "g", "consumer", "COUNT", "1", "STREAMS", "stream", ">"},
 		[]string{"EXPIRE", "hash:5", "100000"}, []string{"EXPIRE", "list:2000", "100000"}, []string{"EXPIRE", "zset:100", "100000"},
 		[]string{"SELECT", "9"}, []string{"HSET", "elsewhere", "f", "v"}, []string{"SELECT", "0"},
 	)

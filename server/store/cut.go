@@ -25,6 +25,7 @@ type Cut struct {
 	emit   func(db int, e Entry)
 	spaces []*space // yet to be walked; the first one is under way
 
+	enough bool                    // the step under way ends early
 	more   func(n int) (done bool) // nil: no object is being emitted in parts
 	object uint32                  // the number of that object
 }
@@ -78,7 +79,8 @@ func (c *Cut) Step(maxEntries int) (done bool) {
 	for ; len(c.spaces) > 0; c.leave() {
 		s := c.spaces[0]
 		for c.more != nil || s.table.count > 0 && !s.cut.walked {
-			if maxEntries <= 0 {
+			if maxEntries <= 0 || c.enough {
+				c.enough = false
 				return false
 			}
 			if c.more != nil {
@@ -96,6 +98,9 @@ func (c *Cut) Step(maxEntries int) (done bool) {
 	}
 	return true
 }
+
+// Enough ends a Step early: what has been emitted was a lot. It is for emit to call.
+func (c *Cut) Enough() { c.enough = true }
 
 // goOn emits about n elements of the object that is being emitted in parts.
 func (c *Cut) goOn(n int) {
