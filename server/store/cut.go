@@ -1,5 +1,7 @@
 package store
 
+import "slices"
+
 // Cut is an iteration over the whole Keyspace as it was at the moment of the
 // call of Keyspace.Cut.
 //
@@ -28,6 +30,7 @@ type Cut struct {
 	enough bool                    // the step under way ends early
 	more   func(n int) (done bool) // nil: no object is being emitted in parts
 	object uint32                  // the number of that object
+	left   []handle                // objects of the bucket under way that have to wait for it
 }
 
 // cutProgress is how far the active cut has come with a space.
@@ -88,8 +91,9 @@ func (c *Cut) Step(maxEntries int) (done bool) {
 				maxEntries = 0
 				continue
 			}
-			maxEntries -= 1 + s.cutBucket(c)
-			s.cut.walked = s.cut.next == 0
+			n, ended := s.cutBucket(c)
+			maxEntries -= 1 + n
+			s.cut.walked = ended
 		}
 	}
 	if c.ks.cut == c {
@@ -138,9 +142,15 @@ func (c *Cut) leave() {
 	}
 }
 
-// cutBucket emits what is not settled of the bucket that the walk has come to,
-// and walks on. It returns the number of entries looked at.
-func (s *space) cutBucket(c *Cut) (n int) {
+// cutBucket emits what is not settled of the bucket that the walk has come to, and
+// walks on. It returns the number of entries looked at, and whether the walk has come
+// to its end.
+//
+// A bucket with more than one object is walked again for each of them: while the first
+// one is emitted in parts, the others are left, and all else is settled.
+func (s *space) cutBucket(c *Cut) (n int, ended bool) {
+	c.left = c.left[:0]
+	current := c.ks.marks.current
 	end := s.table.walk(s.cut.next, func(h handle) {
 		n++
 		b := s.table.arena.block(h)
@@ -148,17 +158,29 @@ func (s *space) cutBucket(c *Cut) (n int) {
 		if mark != 0 {
 			b[atSettled] = 0
 		}
-		if mark != c.ks.marks.current && !c.begin(s.cut.db, b, Entry{s.table.arena, h}) {
-			c.emit(s.cut.db, Entry{s.table.arena, h})
+		switch e := (Entry{s.table.arena, h}); {
+		case mark == current:
+		case c.more != nil && isObject(b[atKind]):
+			c.left = append(c.left, h)
+		case !c.begin(s.cut.db, b, e):
+			c.emit(s.cut.db, e)
 		}
 	})
+	if len(c.left) > 0 {
+		s.table.walk(s.cut.next, func(h handle) {
+			if !slices.Contains(c.left, h) {
+				s.table.arena.block(h)[atSettled] = current
+			}
+		})
+		return n, false
+	}
 	s.cut.next = end
-	return n
+	return n, end == 0
 }
 
 // begin has an entry emitted in parts, if that is possible now and wanted.
 func (c *Cut) begin(db int, b []byte, e Entry) bool {
-	if c.Parts == nil || c.more != nil || !isObject(b[atKind]) {
+	if c.Parts == nil || !isObject(b[atKind]) {
 		return false
 	}
 	c.more, c.object = c.Parts(db, e), objectNumber(b)
