@@ -30,6 +30,7 @@
 //	tracking.go  client-side caching
 //	redirect.go  from a replica to the primary, for clients that understand it
 //	client_*.go  a line of CLIENT LIST; client eviction
+//	scripting*.go, functions.go   running scripts, and what others may do meanwhile
 //	cron.go      what is done periodically: expiry, limits, save rules
 //	cmd_*.go     the commands that are about the server, not about keys
 //	info_*.go    the sections of INFO

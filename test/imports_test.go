@@ -54,6 +54,20 @@ var rules = []struct {
 		why:   "it knows neither connections nor replication",
 	},
 	{
+		name: "the Lua machine is standard library only, and knows no server",
+		from: "server/lua",
+		never: func(path string) bool {
+			return outsideStandardLibrary(path) || below(module+"/server")(path) && path != module+"/server/lua"
+		},
+		why: "what a script can reach is decided by package script",
+	},
+	{
+		name:  "scripts see the server through an interface",
+		from:  "server/script",
+		never: below(module+"/server/command", module+"/server/store", module+"/server/replication"),
+		why:   "the sandbox does not decide what may run",
+	},
+	{
 		name:  "the wire format is standard library only",
 		from:  "server/resp",
 		never: outsideStandardLibrary,

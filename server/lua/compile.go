@@ -664,13 +664,13 @@ func (c *compiler) concatOperands(e *binaryExpr) int {
 // condition compiles a test and returns the jumps that are taken when its truth is
 // when; otherwise execution goes on behind it.
 func (c *compiler) condition(e expr, when bool) []int {
+	if always(e, when) {
+		return []int{c.jump()}
+	}
+	if always(e, !when) {
+		return nil
+	}
 	switch e := e.(type) {
-	case nilExpr:
-		return c.always(!when)
-	case boolExpr:
-		return c.always(bool(e) == when)
-	case numberExpr, stringExpr:
-		return c.always(when)
 	case *unaryExpr:
 		if e.op == unNot {
 			return c.condition(e.a, !when)
@@ -690,13 +690,6 @@ func (c *compiler) condition(e expr, when bool) []int {
 	c.free = free
 	c.emit(opTest, flag(when), at, 0)
 	return []int{c.jump()}
-}
-
-func (c *compiler) always(taken bool) []int {
-	if taken {
-		return []int{c.jump()}
-	}
-	return nil
 }
 
 func (c *compiler) junction(e *binaryExpr, when bool) []int {

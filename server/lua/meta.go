@@ -160,15 +160,14 @@ func arithmetic(op opcode, a, b float64) float64 {
 func (t *Thread) arith(op opcode, a, b Value, regA, regB int) Value {
 	x, ok1 := a.ToNumber()
 	y, ok2 := b.ToNumber()
-	if ok1 && ok2 {
+	ev := evUnm
+	switch {
+	case op == opUnm && ok1:
+		return Number(-x)
+	case op != opUnm && ok1 && ok2:
 		return Number(arithmetic(op, x, y))
-	}
-	ev := evAdd + event(op-opAdd)
-	if op == opUnm {
-		ev = evUnm
-		if ok1 {
-			return Number(-x)
-		}
+	case op != opUnm:
+		ev = evAdd + event(op-opAdd)
 	}
 	mm := t.metamethod(a, ev)
 	if mm.o == nil {
@@ -347,42 +346,60 @@ func (p *proto) nameOf(reg, pc int) (kind, name string) {
 			return "local", v.name
 		}
 	}
-	for at := pc - 1; at >= 0; at-- {
-		ins := &p.code[at]
-		if !ins.writes(reg) {
-			continue
-		}
-		switch ins.op {
-		case opMove:
-			if int(ins.b) < reg {
-				return p.nameOf(int(ins.b), at)
-			}
-		case opGetGlobal:
-			return "global", p.k[ins.c].Str()
-		case opGetField:
-			return "field", p.k[ins.c].Str()
-		case opGetIndex:
-			if ins.c >= constant && p.k[ins.c-constant].IsString() {
-				return "field", p.k[ins.c-constant].Str()
-			}
-			return "field", "?"
-		case opGetUp:
-			return "upvalue", p.ups[ins.c].name
-		case opGetCell:
-			return "local", p.cellNames[ins.c]
-		case opSelf:
-			return "method", p.k[ins.c-constant].Str()
-		}
+	at := p.setter(reg, pc)
+	if at < 0 {
 		return "", ""
 	}
+	switch ins := &p.code[at]; ins.op {
+	case opMove:
+		if int(ins.b) < reg {
+			return p.nameOf(int(ins.b), at)
+		}
+	case opGetGlobal:
+		return "global", p.k[ins.c].Str()
+	case opGetField:
+		return "field", p.k[ins.c].Str()
+	case opGetIndex:
+		if ins.c >= constant && p.k[ins.c-constant].IsString() {
+			return "field", p.k[ins.c-constant].Str()
+		}
+		return "field", "?"
+	case opGetUp:
+		return "upvalue", p.ups[ins.c].name
+	case opGetCell:
+		return "local", p.cellNames[ins.c]
+	case opSelf:
+		return "method", p.k[ins.c-constant].Str()
+	}
 	return "", ""
+}
+
+// setter is the instruction that has given a register its value, when all jumps
+// forward are taken; -1: none. A test counts: then it may be this value or another.
+func (p *proto) setter(reg, pc int) int {
+	last := -1
+	for at := 0; at < pc; at++ {
+		ins := &p.code[at]
+		if ins.op == opJump || ins.op == opForPrep {
+			if dest := at + 1 + int(ins.c); dest > at && dest <= pc {
+				at = dest - 1
+			}
+			continue
+		}
+		if ins.writes(reg) {
+			last = at
+		}
+	}
+	return last
 }
 
 // writes says whether an instruction changes a register.
 func (i *instruction) writes(reg int) bool {
 	a := int(i.a)
 	switch i.op {
-	case opNewCell, opSetCell, opSetUp, opSetGlobal, opSetIndex, opJump, opLoop, opEq, opLt, opLe, opTest,
+	case opTest:
+		return reg == int(i.b)
+	case opNewCell, opSetCell, opSetUp, opSetGlobal, opSetIndex, opJump, opLoop, opEq, opLt, opLe,
 		opReturn, opSetList, opTail, opForPrep:
 		return false
 	case opLoadNil:

@@ -626,6 +626,12 @@ func (p *parser) subexpression(limit int) expr {
 // fold computes an operation whose operands are known already. Results that are no
 // ordinary numbers are left to the machine.
 func fold(e *binaryExpr) expr {
+	if e.op == binAnd && always(e.a, true) || e.op == binOr && always(e.a, false) {
+		if isMulti(e.b) {
+			return &parenExpr{e.b}
+		}
+		return e.b
+	}
 	a, ok1 := e.a.(numberExpr)
 	b, ok2 := e.b.(numberExpr)
 	if !ok1 || !ok2 || e.op > binPow || (e.op == binDiv || e.op == binMod) && b == 0 {
@@ -635,6 +641,19 @@ func fold(e *binaryExpr) expr {
 		return numberExpr(n)
 	}
 	return e
+}
+
+// always says whether the truth of an expression is known and this.
+func always(e expr, truth bool) bool {
+	switch e := e.(type) {
+	case nilExpr:
+		return !truth
+	case boolExpr:
+		return bool(e) == truth
+	case numberExpr, stringExpr:
+		return truth
+	}
+	return false
 }
 
 func (p *parser) unary(op unaryOp) expr {
