@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/lockstep-db/lockstep/server/store"
@@ -164,8 +165,12 @@ func runRandomKey(c *Call) {
 }
 
 // parseCursor reads what C's strtoul reads, which is more than SCAN gives out:
-// a sign (a negative number wraps around) and nothing at all, which is 0.
+// a sign (a negative number wraps around), nothing at all, which is 0, and anything
+// behind a zero byte.
 func parseCursor(b []byte) (uint64, bool) {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
 	neg := false
 	if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
 		neg = b[0] == '-'
