@@ -48,6 +48,10 @@ type keyWait struct {
 	wait   command.Wait
 	places []waitPlace   // one for each key
 	spent  time.Duration // executing it so far
+
+	// What most waits need is allocated with them.
+	blocking blocking
+	place    [1]waitPlace
 }
 
 // longestWait, in milliseconds, is as much as fits a Duration: some 140 years.
@@ -69,8 +73,8 @@ func (s *Server) awaitKeys(c *conn, call *command.Call, spec *command.Spec, took
 		wait := time.Duration(min(at-s.clock.unixMs, longestWait)) * time.Millisecond
 		t = s.after(wait, func() { s.unblock(c, unblockTimeout) })
 	}
-	s.blockConn(c, "keys", t, func(why unblockReason) { s.keyWaitEnded(w, why) })
-	c.blocked.keys = w
+	w.blocking = blocking{kind: "keys", timer: t, keys: w, unblock: func(why unblockReason) { s.keyWaitEnded(w, why) }}
+	s.block(c, &w.blocking)
 	s.hookEnv()
 }
 
@@ -78,7 +82,10 @@ func (k *keyWaits) join(w *keyWait, db int) {
 	if k.queues == nil {
 		k.queues = map[watchedKey]*waitQueue{}
 	}
-	w.places = make([]waitPlace, 0, len(w.wait.Keys)) // never grows: queues point into it
+	w.places = w.place[:0]
+	if n := len(w.wait.Keys); n > 1 {
+		w.places = make([]waitPlace, 0, n) // never grows: queues point into it
+	}
 	for _, key := range w.wait.Keys {
 		id := watchedKey{db, string(key)}
 		q := k.queues[id]

@@ -461,7 +461,11 @@ func (s *Server) detachForReplication(c *conn) {
 // outside (time-out, CLIENT UNBLOCK, close); after it, or instead of it, call
 // unblocked.
 func (s *Server) blockConn(c *conn, kind string, t *timer, fn func(unblockReason)) {
-	c.blocked = &blocking{kind: kind, timer: t, unblock: fn}
+	s.block(c, &blocking{kind: kind, timer: t, unblock: fn})
+}
+
+func (s *Server) block(c *conn, b *blocking) {
+	c.blocked = b
 	s.stats.blocked++
 }
 

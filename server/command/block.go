@@ -38,7 +38,8 @@ func (c *Call) Block(w Wait) {
 		w.TimedOut(c)
 		return
 	}
-	c.Waiting = &w
+	c.wait = w
+	c.Waiting = &c.wait
 }
 
 // ready tells those who wait for a key that there is something in it.

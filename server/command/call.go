@@ -123,6 +123,7 @@ type Call struct {
 	// Waiting is set by Block: the call has not replied, it is to be run again.
 	Waiting *Wait
 
+	wait    Wait // what Waiting points to
 	left    outcome
 	forced  bool
 	scratch []byte      // integers of the keyspace spelled out; reused
