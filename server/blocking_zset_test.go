@@ -17,9 +17,9 @@ func TestClientsWaitForSortedSetsAsInRedis(t *testing.T) {
 			bob> ZADD zset 1.5 a
 			alice> BZMPOP 0 1 zset MAX COUNT 5
 			bob> ZADD zset 2.5 a inf b
-			alice> BZPOPMIN zset 0.01
+			alice> BZPOPMIN zset 0.1
 			alice> WAIT-MS 250
-			alice> BZMPOP 0.01 1 zset MIN
+			alice> BZMPOP 0.1 1 zset MIN
 			alice> WAIT-MS 250
 			alice> PING`},
 		{"who came first is served first", `

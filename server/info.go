@@ -168,13 +168,16 @@ func cString[T ~int8 | ~uint8](raw []T) string {
 
 func (s *Server) infoClients(b *infoBuilder) {
 	b.section("Clients")
-	clients, replicas, maxIn, maxOut := 0, 0, 0, 0
+	clients, listeners, replicas, maxIn, maxOut := 0, 0, 0, 0, 0
 	for _, c := range s.conns {
 		if c.has(flagReplica) {
 			replicas++
 			continue
 		}
 		clients++
+		if c.listens() {
+			listeners++
+		}
 		maxIn, maxOut = max(maxIn, cap(c.in)), max(maxOut, cap(c.out.Buf))
 	}
 	b.field("connected_clients", clients)
@@ -184,7 +187,10 @@ func (s *Server) infoClients(b *infoBuilder) {
 	b.field("client_recent_max_output_buffer", maxOut)
 	b.field("blocked_clients", s.stats.blocked+len(s.paused))
 	b.field("tracking_clients", s.tracking.clients)
+	b.field("pubsub_clients", listeners)
+	b.field("watching_clients", len(s.watch.byConn))
 	b.field("clients_in_timeout_table", s.waits.timed)
+	b.field("total_watched_keys", len(s.watch.byKey))
 	b.field("total_blocking_keys", len(s.waits.queues))
 	b.field("total_blocking_keys_on_nokey", s.waits.keysAwaitedGone())
 }
