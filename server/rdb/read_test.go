@@ -107,6 +107,9 @@ func TestReader(t *testing.T) {
 		{"a length of 64 bits", file("\x00\x01a\x81\x00\x00\x00\x00\x00\x00\x00\x01x"), "0 a=x;end"},
 		// "x", then a copy of length 2+7+0 at distance 1.
 		{"a compressed run", file("\x00\x01a\xc3\x05\x0a\x00x\xe0\x00\x00"), "0 a=" + strings.Repeat("x", 10) + ";end"},
+		{"a sorted set out of order is put into order", file("\x11\x01z\x11\x11\x00\x00\x00\x04\x00\x81a\x02\x02\x01\x81b\x02\x01\x01\xff"), "0 z=zset[a@2 b@1];end"},
+		{"a list of nodes, an empty one among them", file("\x12\x01l\x03\x02\x07\x07\x00\x00\x00\x00\x00\xff\x01\x03abc\x02\x0a\x0a\x00\x00\x00\x01\x00\x81z\x02\xff"), "0 l=list[abc z];end"},
+		{"a packed set of Redis 7.2", file("\x14\x01s\x0a\x0a\x00\x00\x00\x01\x00\x81a\x02\xff"), "0 s=set[a];end"},
 		{"an empty value", file("\x00\x01a\x00"), "0 a=;end"},
 		{"version 4 has no checksum", []byte("REDIS0004\x00\x01a\x01b\xff"), "0 a=b;end"},
 		{"a checksum of 0 is none", []byte("REDIS0011\x00\x01a\x01b\xff\x00\x00\x00\x00\x00\x00\x00\x00"), "0 a=b;end"},
@@ -151,6 +154,16 @@ func TestReaderRefuses(t *testing.T) {
 		{"a value of a petabyte", file("\x00\x01a\x81\x00\x04\x00\x00\x00\x00\x00\x00"), "byte 12: a string value of 1125899906842624 bytes is longer than 536870912"},
 		{"a few bytes that claim to be compressed from many", file("\x00\x01a\xc3\x02\x80\x10\x00\x00\x00ab"), "2 compressed bytes can not stand for 268435456"},
 		{"damaged compressed bytes", file("\x00\x01a\xc3\x02\x05\x20\x09"), "byte 12: the compressed bytes of a string value are damaged"},
+		{"a list that ends too early", file("\x01\x01l\x02\x01a")[:14], "the data ends in the middle of an element of a list"},
+		{"a score that is no number", file("\x05\x01z\x01\x01m\x00\x00\x00\x00\x00\x00\xf8\x7f"), "byte 15: a score is not a number"},
+		{"a score that is no text of one", file("\x03\x01z\x01\x01m\x03abc"), `byte 15: "abc" is not a score`},
+		{"an intset out of order", file("\x0b\x01s\x0c\x02\x00\x00\x00\x02\x00\x00\x00\x05\x00\x01\x00"), "byte 12: a packed set is damaged"},
+		{"a listpack that is longer than it says", file("\x10\x01h\x08\x07\x00\x00\x00\x00\x00\xff\xff"), "byte 12: a packed hash is damaged"},
+		{"a hash with half a pair", file("\x10\x01h\x0a\x0a\x00\x00\x00\x01\x00\x81a\x02\xff"), "byte 12: a packed hash is damaged: 1 elements do not make pairs"},
+		{"a hash with a field twice", file("\x10\x01h\x11\x11\x00\x00\x00\x04\x00\x81a\x02\x01\x01\x81a\x02\x01\x01\xff"), `byte 12: a packed hash is damaged: "a" occurs twice`},
+		{"a ziplist that is cut", file("\x0d\x01h\x05\x05\x00\x00\x00\x00"), "byte 12: a packed hash is damaged: it ends too early"},
+		{"a zipmap without an end", file("\x09\x01h\x03\x01\x00\x00"), "byte 12: a packed hash is damaged: it does not end with its end mark"},
+		{"an unknown kind of node", file("\x12\x01l\x01\x03\x01a"), "byte 13: 3 is not the kind of a node of a list"},
 		{"an encoding where a number must be", file("\xfe\xc0\x01"), "byte 10: a database index is not a number"},
 	}
 	for _, tt := range tests {
