@@ -36,7 +36,7 @@ demo-down: ## Remove what `make demo` started
 	@hack/demo down
 
 .PHONY: test
-test: packages test-fast interop test-race test-apiserver test-e2e ## All tests; installs what they need
+test: packages test-fast interop clients test-race test-apiserver test-e2e ## All tests; installs what they need
 	@echo "make test: all passed"
 
 ##@ Build
@@ -62,7 +62,7 @@ packages: ## Install the system packages that the tests need, when missing
 
 .PHONY: test-fast
 test-fast: ## Tests that need neither Kubernetes nor the end-to-end cluster: about a minute
-	go test -short $$(go list ./... | grep -v /test/interop)
+	go test -short $$(go list ./... | grep -v -e /test/interop -e /test/clients)
 
 .PHONY: test-race
 test-race: ## The race detector over everything that has more than one goroutine
@@ -80,6 +80,10 @@ test-e2e: ## Faults on a real three-node Kubernetes, with a client that writes a
 .PHONY: interop
 interop: ## Replication with the real redis-server, in both directions
 	go test -short ./test/interop/...
+
+.PHONY: clients
+clients: ## What applications do with go-redis, ioredis, node-redis, BullMQ and redis-cli
+	go test -short ./test/clients/...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME
