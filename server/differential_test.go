@@ -271,6 +271,11 @@ var conversations = []struct {
 		CLUSTER INFO
 		MONITOR x
 		SAVE x
+		COMMAND GETKEYS SPUBLISH a b
+		COMMAND GETKEYSANDFLAGS SSUBSCRIBE a b
+		COMMAND GETKEYSANDFLAGS PUBLISH a b
+		COMMAND INFO publish
+		COMMAND LIST FILTERBY PATTERN *subscribe x
 		INFO nosuchsection`},
 	{"server commands in RESP3 answer as Redis does", `
 		HELLO 3 FOO

@@ -154,7 +154,7 @@ func (s *selector) check(r *request) Denial {
 	}
 	if !s.allKeys && r.spec.HasKeys() {
 		for _, ref := range r.keyRefs() {
-			if ref.Flags&command.KeyNotKey == 0 && !s.touches(r.args[ref.Index], ref.Flags) {
+			if !s.touches(r.args[ref.Index], ref.Flags) {
 				return Denial{DeniedKey, ref.Index}
 			}
 		}

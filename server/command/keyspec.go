@@ -1,5 +1,7 @@
 package command
 
+import "slices"
+
 // KeyFlags say what a command does with a key and with its value.
 type KeyFlags uint16
 
@@ -137,6 +139,9 @@ func (s *Spec) AppendKeyRefs(refs []KeyRef, args [][]byte) []KeyRef {
 		return s.Keys(args)
 	}
 	for i := range s.KeySpecs {
+		if s.KeySpecs[i].Flags&KeyNotKey != 0 {
+			continue // for those who route requests alone
+		}
 		found, ok := s.KeySpecs[i].refs(args, refs)
 		if !ok {
 			return nil
@@ -148,7 +153,8 @@ func (s *Spec) AppendKeyRefs(refs []KeyRef, args [][]byte) []KeyRef {
 
 // HasKeys says whether the command takes keys at all.
 func (s *Spec) HasKeys() bool {
-	return s.Keys != nil || len(s.KeySpecs) > 0
+	isKey := func(k KeySpec) bool { return k.Flags&KeyNotKey == 0 }
+	return s.Keys != nil || slices.ContainsFunc(s.KeySpecs, isKey)
 }
 
 func (k *KeySpec) refs(args [][]byte, refs []KeyRef) ([]KeyRef, bool) {
