@@ -318,8 +318,17 @@ func TestAScriptThatHasWrittenIsNotKilled(t *testing.T) {
 	t.Parallel()
 	i := servertest.Start(t, "--busy-reply-threshold", "10")
 	busy, other := i.Client(t), i.Client(t)
-	// It ends by itself, but not before it was noticed.
-	busy.Send("EVAL", "redis.call('set','a','1') local t = os.clock() while os.clock() - t < 1 do end return redis.call('get','a')", "0")
+	waiter := i.Client(t)
+	waiter.Send("BLPOP", "q", "0")
+	servertest.Until(t, "a client waits for the list", func() error {
+		if n := other.Info("clients")["blocked_clients"]; n != "1" {
+			return fmt.Errorf("%s clients wait", n)
+		}
+		return nil
+	})
+	// It ends by itself, but not before it was noticed. Nobody takes from its list.
+	busy.Send("EVAL", `redis.call('set','a','1') redis.call('rpush','q','x')
+		local t = os.clock() while os.clock() - t < 0.5 do end return redis.call('llen','q')`, "0")
 	busy.Send("ECHO", "behind it")
 	servertest.Until(t, "SCRIPT KILL is refused", func() error {
 		if got := fmt.Sprint(other.Do("SCRIPT", "KILL")); !strings.HasPrefix(got, "UNKILLABLE") {
@@ -327,8 +336,11 @@ func TestAScriptThatHasWrittenIsNotKilled(t *testing.T) {
 		}
 		return nil
 	})
-	if got := busy.Receive(); got != "1" {
+	if got := busy.Receive(); got != int64(1) {
 		t.Errorf("the script: %v", got)
+	}
+	if got := fmt.Sprint(waiter.Receive()); got != "[q x]" {
+		t.Errorf("who waited for the list: %v", got)
 	}
 	if got := busy.Receive(); got != "behind it" {
 		t.Errorf("what was pipelined behind the script: %v", got)

@@ -29,7 +29,8 @@ type scripting struct {
 	current      scriptRun // what run points to
 	loadingSince time.Duration
 	polled       time.Duration // when others last had their turn while a script runs
-	spareRead    []byte        // the read buffer while a script keeps the ordinary one
+	spareRead    []byte        // the read buffers while a script keeps the ordinary ones
+	spareTLS     []byte
 }
 
 // cachedScript is a script that EVALSHA finds.

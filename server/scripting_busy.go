@@ -76,29 +76,44 @@ func (r *scriptRun) busy() command.ReplyError {
 }
 
 // serveWhileBusy is a turn of the loop in the middle of a command. What belongs to
-// that command is put aside: the call, the read buffer into which its arguments
-// point, and its connection, which is neither read nor written.
+// that command is put aside: the call, the read buffers into which its arguments
+// point, and its connection, which is neither read nor written. Nobody who waits for
+// a key is served: the script may have more to do with it.
 func (s *Server) serveWhileBusy() {
 	sc := &s.scripts
-	call, buf, current, cmdClock, held := s.call1, s.readBuf, s.current, s.cmdClock, s.held
-	s.current, s.held = nil, heldPushes{}
+	call, buf, tls, current, cmdClock, held, serving := s.call1, s.readBuf, s.tls.plaintext, s.current, s.cmdClock, s.held, s.waits.busy
 	if sc.spareRead == nil {
 		sc.spareRead = make([]byte, readChunk)
 	}
-	s.readBuf = sc.spareRead
+	if len(sc.spareTLS) != len(tls) {
+		sc.spareTLS = make([]byte, len(tls))
+	}
+	s.current, s.held, s.waits.busy = nil, heldPushes{}, true
+	s.readBuf, s.tls.plaintext = sc.spareRead, sc.spareTLS
 	s.clock.update()
+	s.dispatchOthers(sc.run.c)
+	s.checkWrites()
+	s.writeOthers(sc.run.c)
+	s.call1, s.readBuf, s.tls.plaintext, s.current, s.cmdClock, s.held, s.waits.busy = call, buf, tls, current, cmdClock, held, serving
+}
+
+// dispatchOthers looks at what clients have sent, and at new ones, but not at one
+// connection.
+func (s *Server) dispatchOthers(but *conn) {
 	var events [busyEvents]syscall.EpollEvent
 	n, _ := epollWait(s.epfd, events[:], 0, true)
 	for i := range events[:n] {
-		if c := s.fds[events[i].Fd].conn; c != nil && c != sc.run.c && c.flags&flagPrimary == 0 && !s.stopped {
+		if s.stopped {
+			return
+		}
+		d := &s.fds[events[i].Fd]
+		switch c := d.conn; {
+		case c != nil && c != but && c.flags&flagPrimary == 0:
 			s.dispatchEvent(&events[i])
-		} else if d := &s.fds[events[i].Fd]; c == nil && d.accepts && !s.stopped {
+		case c == nil && d.accepts:
 			d.readable()
 		}
 	}
-	s.checkWrites()
-	s.writeOthers(sc.run.c)
-	s.call1, s.readBuf, s.current, s.cmdClock, s.held = call, buf, current, cmdClock, held
 }
 
 // writeOthers is writePending for all but one connection.
