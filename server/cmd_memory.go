@@ -82,6 +82,7 @@ func (s *Server) cmdMallocStats(call *command.Call) {
 
 func (s *Server) cmdMemoryPurge(call *command.Call) {
 	for range 1000 { // bounded: the rest goes with the cron
+		s.keyspace.GiveBack(1)
 		if !s.keyspace.Step(storeStepUnits) {
 			break
 		}

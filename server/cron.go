@@ -11,6 +11,10 @@ const (
 	// Work that can wait gets this much at a time, so that no client notices:
 	// units of the store's Step are about 100 ns.
 	storeStepUnits = 10000
+	// Memory that has become free is given back with a half-life of about seven
+	// seconds: one part in so many, each giveBackInterval.
+	giveBackPart     = 100
+	giveBackInterval = 100 * time.Millisecond
 	// statsInterval is the spacing of the samples behind instantaneous rates.
 	statsInterval = 100 * time.Millisecond
 )
@@ -34,6 +38,7 @@ func (s *Server) cron() {
 		s.expiring.slow(s)
 		s.saving.check(s)
 	}
+	s.giveBack()
 	s.storeWork()
 	s.sweep()
 	s.clientsCron()
@@ -53,6 +58,14 @@ func (s *Server) sweep() {
 	}
 	s.dropped = 0
 	s.background.Go(debug.FreeOSMemory)
+}
+
+// giveBack has the store give a part of its free memory back.
+func (s *Server) giveBack() {
+	if now := s.clock.elapsed(); now-s.gaveBack >= giveBackInterval*9/10 {
+		s.gaveBack = now
+		s.keyspace.GiveBack(giveBackPart)
+	}
 }
 
 // storeWork gives the keyspace time for what it has put off; while something is

@@ -113,7 +113,8 @@ type Server struct {
 	slowlog    slowlog
 	notable    time.Duration // commands that take this long are looked at: slow log, latency monitor
 	latency    latencyMonitor
-	storeTimer *timer // more of the keyspace's deferred work is to come
+	storeTimer *timer        // more of the keyspace's deferred work is to come
+	gaveBack   time.Duration // on the clock: when free memory was last given back
 	saving     savePoint
 	expiring   expireCycle
 	eviction   eviction

@@ -24,6 +24,7 @@ type arena struct {
 	slabs slabs
 	runs  runs
 	large large
+	idle  idle
 
 	objects objects
 
@@ -120,6 +121,9 @@ func dropPages(mem []byte) {
 // Huge pages make a random access a third cheaper, but round what is touched up
 // to 2 MiB: callers ask for them once they are past their first few chunks.
 func (a *arena) takeChunk(huge bool) ([]byte, *region) {
+	if a.idle.bytes >= chunkSize {
+		a.giveBack()
+	}
 	for _, r := range a.regions {
 		if n := len(r.free); n > 0 {
 			c := int(r.free[n-1])
@@ -202,9 +206,19 @@ func (a *arena) alloc(size int) handle {
 	case size <= maxSlab:
 		return a.allocSlab(classOf(size))
 	case size <= maxRun:
-		return a.allocRun((size + pageSize - 1) / pageSize)
+		h, _ := a.allocRun((size + pageSize - 1) / pageSize)
+		return h
 	}
 	return a.allocLarge(size)
+}
+
+// allocClean is alloc. It tells whether the block is known to hold
+// nothing but zeroes, which then are better left alone: they take no memory as yet.
+func (a *arena) allocClean(size int) (h handle, clean bool) {
+	if size > maxSlab && size <= maxRun {
+		return a.allocRun((size + pageSize - 1) / pageSize)
+	}
+	return a.alloc(size), size > maxRun
 }
 
 // allocPart is alloc for a part of an object. Compaction leaves such blocks where

@@ -92,6 +92,9 @@ func (k *Keyspace) Step(budget int) (more bool) {
 			db.space.table.release()
 		}
 	}
+	for budget > 0 && k.arena.idle.due > 0 && k.arena.idle.bytes > 0 {
+		budget -= max(dropCost, k.arena.giveBack()*graveCost/gravePiece)
+	}
 	for budget > 0 {
 		cost := k.compact()
 		if cost == 0 {

@@ -24,6 +24,9 @@ func (a *arena) allocLarge(size int) handle {
 	for buried := 0; buried < size && len(a.large.graves) > 0; buried += gravePiece {
 		a.bury()
 	}
+	for given := 0; given < size && a.idle.bytes > 0; {
+		given += a.giveBack()
+	}
 	mem := mapMemory(size)
 	a.large.bytes += size
 	return makeHandle(a.number(mem, chunkInfo{kind: kindLarge}), 0)

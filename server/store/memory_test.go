@@ -45,6 +45,7 @@ func TestEveryBlockIsAsLargeAsAskedAndOverlapsNoOther(t *testing.T) {
 		a.free(b.h)
 	}
 	a.releaseEmptySpans()
+	giveAllBack(a)
 	if a.runs.pages != 0 || a.slabs.spanBytes() != 0 || a.large.bytes != 0 {
 		t.Errorf("all is freed, and yet in use: %d pages, %d bytes of spans, %d bytes of mappings", a.runs.pages, a.slabs.spanBytes(), a.large.bytes)
 	}
@@ -68,8 +69,62 @@ func TestRegionsThatNobodyUsesAreUnmapped(t *testing.T) {
 	for _, h := range blocks {
 		a.free(h)
 	}
+	giveAllBack(a)
 	if len(a.regions) != 1 {
 		t.Errorf("%d regions are left", len(a.regions))
+	}
+}
+
+func giveAllBack(a *arena) {
+	for a.idle.bytes > 0 {
+		a.giveBack()
+	}
+}
+
+func TestFreedMemoryIsUsedAgainOrGivenBackWhenItHasTo(t *testing.T) {
+	for _, size := range []int{1000, 3 * pageSize} {
+		k := New(Options{Databases: 1})
+		a := k.arena
+		var blocks []handle
+		fill := func() {
+			for range 20 * chunkSize / size {
+				blocks = append(blocks, a.alloc(size))
+			}
+		}
+		fill()
+		chunks := len(a.chunks)
+		for _, h := range blocks {
+			a.free(h)
+		}
+		blocks = blocks[:0]
+		if a.idle.bytes < 19*chunkSize {
+			t.Errorf("blocks of %d bytes: 20 chunks are free, and %d bytes are idle", size, a.idle.bytes)
+		}
+		fill()
+		if len(a.chunks) != chunks || a.idle.bytes > 2*chunkSize {
+			t.Errorf("blocks of %d bytes again: %d chunks, %d before; %d bytes are idle", size, len(a.chunks), chunks, a.idle.bytes)
+		}
+		for _, h := range blocks {
+			a.free(h)
+		}
+		before := a.idle.bytes
+		for range 10 * chunkSize / maxRun {
+			a.alloc(maxRun) // from other chunks if these are spans
+		}
+		if taken := before - a.idle.bytes; taken < 9*chunkSize {
+			t.Errorf("10 chunks of other blocks have made %d idle bytes of blocks of %d be given back or used", taken, size)
+		}
+		for _, part := range []int{2, 1} {
+			before = a.idle.bytes
+			k.GiveBack(part)
+			for range 100 {
+				k.Step(300)
+			}
+			if left := a.idle.bytes; left > before-before/part || part != 1 && left < before/part-chunkSize {
+				t.Errorf("%d of %d idle bytes are left when 1/%d was to go", left, before, part)
+			}
+		}
+		k.Close()
 	}
 }
 
@@ -179,6 +234,7 @@ func TestSparseMemoryIsCompacted(t *testing.T) {
 	}
 	sparse := k.MemoryStats()
 	for range 1 << 20 {
+		k.GiveBack(1)
 		if !k.Step(500) {
 			break
 		}

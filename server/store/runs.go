@@ -3,7 +3,7 @@ package store
 import "math/bits"
 
 // Middling blocks are runs of whole pages within chunks of 1024 pages. The pages
-// of a freed run go back to the operating system at once.
+// of a freed run stay for a while, see idle.go.
 
 const (
 	pagesPerChunk = chunkSize / pageSize
@@ -12,11 +12,16 @@ const (
 )
 
 type runTable struct {
-	used    [pagesPerChunk / 64]uint64 // bit set: page is part of a run
-	length  [pagesPerChunk]uint16      // pages of the run that begins here
-	largest int                        // longest stretch of free pages
-	pos     int32                      // position in runs.roomy[order(largest)]
+	used    pageSet               // pages that are part of a run
+	idle    pageSet               // free pages that have not been given back
+	idles   int                   // how many
+	length  [pagesPerChunk]uint16 // pages of the run that begins here
+	largest int                   // longest stretch of free pages
+	pos     int32                 // position in runs.roomy[order(largest)]
 }
+
+// A pageSet has a bit for each page of a chunk.
+type pageSet [pagesPerChunk / 64]uint64
 
 type runs struct {
 	roomy [runOrders][]uint32 // chunks with free pages, by log2 of their longest free stretch
@@ -25,15 +30,23 @@ type runs struct {
 
 func order(pages int) int { return bits.Len(uint(pages)) - 1 }
 
-func (a *arena) allocRun(pages int) handle {
+// allocRun also tells whether the run holds nothing but zeroes.
+func (a *arena) allocRun(pages int) (h handle, clean bool) {
 	c := a.runChunk(pages)
 	t := a.info[c].runs
 	first := t.fit(pages)
-	t.mark(first, pages, true)
+	t.used.mark(first, pages, true)
+	n := 0
+	if t.idles > 0 {
+		n = t.idle.count(first, pages)
+		t.idle.mark(first, pages, false)
+		t.idles -= n
+		a.idle.bytes -= n * pageSize
+	}
 	t.length[first] = uint16(pages)
 	a.runs.pages += pages
 	a.relist(c, t)
-	return makeHandle(c, first*pageSize)
+	return makeHandle(c, first*pageSize), n == 0
 }
 
 func (a *arena) freeRun(h handle) {
@@ -41,17 +54,21 @@ func (a *arena) freeRun(h handle) {
 	t := a.info[c].runs
 	first := h.offset() / pageSize
 	pages := int(t.length[first])
-	dropPages(a.chunks[c][first*pageSize : (first+pages)*pageSize])
-	t.mark(first, pages, false)
+	t.used.mark(first, pages, false)
+	t.idle.mark(first, pages, true)
+	t.idles += pages
+	a.idle.bytes += pages * pageSize
 	t.length[first] = 0
 	a.runs.pages -= pages
 	a.relist(c, t)
-	if t.largest == pagesPerChunk {
-		a.unlist(t)
-		mem, region := a.chunks[c], a.info[c].region
-		a.unnumber(c)
-		a.returnChunk(mem, region)
-	}
+}
+
+// releaseRuns gives a chunk without runs and idle pages back to the arena.
+func (a *arena) releaseRuns(c uint32, t *runTable) {
+	a.unlist(t)
+	mem, region := a.chunks[c], a.info[c].region
+	a.unnumber(c)
+	a.returnChunk(mem, region)
 }
 
 // runChunk finds a chunk with a free stretch of pages, or adds one.
@@ -106,26 +123,36 @@ func (a *arena) relist(c uint32, t *runTable) {
 	a.list(c, t)
 }
 
-// mark notes pages from first on as used or free.
-func (t *runTable) mark(first, pages int, used bool) {
+// mark adds pages from first on to the set, or takes them out.
+func (s *pageSet) mark(first, pages int, in bool) {
 	for p := first; p < first+pages; {
 		n := min(64-p%64, first+pages-p)
 		mask := (^uint64(0) >> (64 - n)) << (p % 64)
-		if used {
-			t.used[p/64] |= mask
+		if in {
+			s[p/64] |= mask
 		} else {
-			t.used[p/64] &^= mask
+			s[p/64] &^= mask
 		}
 		p += n
 	}
 }
 
-// next is the first page from p on that is used, or is free, as wanted;
+// count is how many of the pages from first on are in the set.
+func (s *pageSet) count(first, pages int) (n int) {
+	for p := first; p < first+pages; {
+		c := min(64-p%64, first+pages-p)
+		n += bits.OnesCount64(s[p/64] >> (p % 64) << (64 - c))
+		p += c
+	}
+	return n
+}
+
+// next is the first page from p on that is in the set, or is not, as wanted;
 // pagesPerChunk if there is none.
-func (t *runTable) next(p int, used bool) int {
+func (s *pageSet) next(p int, in bool) int {
 	for p < pagesPerChunk {
-		w := t.used[p/64]
-		if !used {
+		w := s[p/64]
+		if !in {
 			w = ^w
 		}
 		if w >>= p % 64; w != 0 {
@@ -139,8 +166,8 @@ func (t *runTable) next(p int, used bool) int {
 // fit is the first page of the first free stretch of pages. There is one.
 func (t *runTable) fit(pages int) int {
 	for p := 0; ; {
-		first := t.next(p, false)
-		p = t.next(first, true)
+		first := t.used.next(p, false)
+		p = t.used.next(first, true)
 		if p-first >= pages {
 			return first
 		}
@@ -153,8 +180,8 @@ func (t *runTable) fit(pages int) int {
 func (t *runTable) longest() int {
 	longest := 0
 	for p := 0; p < pagesPerChunk; {
-		first := t.next(p, false)
-		p = t.next(first, true)
+		first := t.used.next(p, false)
+		p = t.used.next(first, true)
 		longest = max(longest, p-first)
 	}
 	return longest

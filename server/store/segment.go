@@ -111,10 +111,10 @@ func (t *table) dropBlockRoom() {
 func (t *table) newBlock(buckets uint64) segment {
 	size := blockSize(int(buckets) * bucketSize)
 	size = min(size-size%bucketSize, 1<<blockShift*bucketSize)
-	h := t.arena.alloc(size)
+	h, clean := t.arena.allocClean(size)
 	mem := t.arena.block(h)[:size:size]
-	if size <= maxSlab {
-		clear(mem) // pages of their own are zeroes
+	if !clean {
+		clear(mem)
 	}
 	(*bucket)(mem).mark(t.object)
 	return segment{mem: mem, h: h}

@@ -63,6 +63,7 @@ type span struct {
 type spanTable struct {
 	spans  [spansPerChunk]span
 	vacant uint64 // bit i: spans[i] is not in use
+	idle   uint64 // bit i: spans[i] is vacant, and its pages have not been given back
 	pos    int32  // position in slabs.vacant; -1 if no span is vacant
 }
 
@@ -160,6 +161,11 @@ func (a *arena) addSpan(class uint8) {
 	c := s.vacant[len(s.vacant)-1]
 	t := a.info[c].spans
 	i := bits.TrailingZeros64(t.vacant)
+	if t.idle != 0 {
+		i = bits.TrailingZeros64(t.idle) // its pages are there already
+		t.idle &^= 1 << i
+		a.idle.bytes -= spanSize
+	}
 	t.vacant &^= 1 << i
 	if t.vacant == 0 {
 		s.vacant = s.vacant[:len(s.vacant)-1]
@@ -180,22 +186,26 @@ func (a *arena) dropPartial(sp *span) {
 	sp.pos = -1
 }
 
-// releaseSpan gives an empty span's pages back to the operating system, and its
-// chunk to the arena if that was the last. The span is on no list.
+// releaseSpan makes an empty span vacant, which is on no list. Its pages stay for
+// a while, see idle.go.
 func (a *arena) releaseSpan(chunk uint32, i int) {
 	s := &a.slabs
 	t := a.info[chunk].spans
 	s.count[t.spans[i].class]--
 	t.spans[i] = span{pos: -1}
-	dropPages(a.chunks[chunk][i*spanSize : (i+1)*spanSize])
 	t.vacant |= 1 << i
+	t.idle |= 1 << i
+	a.idle.bytes += spanSize
 	if t.pos < 0 {
 		t.pos = int32(len(s.vacant))
 		s.vacant = append(s.vacant, chunk)
 	}
-	if t.vacant != ^uint64(0) {
-		return
-	}
+}
+
+// releaseChunk gives a chunk of spans, none of which is in use or idle, back to
+// the arena.
+func (a *arena) releaseChunk(chunk uint32, t *spanTable) {
+	s := &a.slabs
 	last := s.vacant[len(s.vacant)-1]
 	s.vacant[t.pos] = last
 	a.info[last].spans.pos = t.pos

@@ -6,6 +6,7 @@ type MemoryStats struct {
 	Entries   int // blocks that hold keys and their values, and what objects hold beside them
 	Tables    int // hash tables and the index of volatile keys
 	Free      int // free blocks within spans that are in use
+	Idle      int // what is free and has yet to be given back, see GiveBack
 	Reserved  int // all of the above: what is taken from the operating system, at most
 	Detached  int // number of keys of cleared databases that Step has yet to free; Entries counts them
 	Orphans   int // number of objects of removed keys that Step has yet to release; Entries counts them
@@ -39,6 +40,7 @@ func (k *Keyspace) MemoryStats() MemoryStats {
 	a := k.arena
 	m := MemoryStats{
 		Entries: k.Entries(),
+		Idle:    a.idle.bytes,
 		Free:    a.slabs.spanBytes() - a.slabs.bytes - a.slabs.used[tableClass]*bucketSize,
 	}
 	for _, db := range k.dbs {
@@ -53,7 +55,7 @@ func (k *Keyspace) MemoryStats() MemoryStats {
 		m.Detached += d.Keys
 		m.Tables += d.Table + d.Index
 	}
-	m.Reserved = m.Entries + m.Tables + m.Free + a.large.graveBytes()
+	m.Reserved = m.Entries + m.Tables + m.Free + m.Idle + a.large.graveBytes()
 	return m
 }
 
