@@ -112,6 +112,7 @@ func (s *Server) evict() bool {
 	}
 	v := &s.eviction
 	start := s.clock.elapsed()
+	defer func() { s.spike("eviction-cycle", s.clock.elapsed()-start) }()
 	limit := evictionTime(s.config.MaxmemoryTenacity)
 	for n := 0; s.memoryToFree() > 0; n++ {
 		// What has been deleted must be free before more is.

@@ -106,6 +106,24 @@ func TestAKeyThatRunsOutIsAnnouncedThoughNobodyAsks(t *testing.T) {
 	}
 }
 
+func TestAnEvictedKeyIsAnnounced(t *testing.T) {
+	i := servertest.Start(t, "--notify-keyspace-events", "Ee", "--maxmemory-policy", "allkeys-random")
+	listener, cacher, c := i.Client(t), i.Client(t), i.Client(t)
+	listener.Do("SUBSCRIBE", "__keyevent@0__:evicted")
+	cacher.Do("HELLO", "3")
+	cacher.Must("OK", "CLIENT", "TRACKING", "ON")
+	c.Must("OK", "SET", "k", "v")
+	cacher.Must("v", "GET", "k")
+	c.Must("OK", "CONFIG", "SET", "maxmemory", "1")
+	c.Send("SET", "x", "y") // is refused once there is nothing left to evict
+	if got := fmt.Sprint(listener.Receive()); got != "[message __keyevent@0__:evicted k]" {
+		t.Errorf("the listener was told %s", got)
+	}
+	if got := fmt.Sprint(cacher.Receive()); got != "[invalidate [k]]" {
+		t.Errorf("who had cached the key was told %s", got)
+	}
+}
+
 func TestAReplicaAnnouncesWhatItsPrimaryChanges(t *testing.T) {
 	primary := servertest.Start(t, "--repl-diskless-sync-delay", "0")
 	replica := startReplicaOf(t, primary, "--notify-keyspace-events", "KEA")
