@@ -32,7 +32,7 @@ type Encoder struct {
 	HandOver func()
 	Full     int
 
-	lzf    compressor
+	lzf    *compressor // made when it is needed: it is large
 	packed []byte
 }
 
@@ -85,6 +85,9 @@ func (e *Encoder) Count(n uint64) { e.Buf = appendLength(e.Buf, n) }
 // String writes a string, in the shortest spelling.
 func (e *Encoder) String(s []byte) {
 	if e.Compress && len(s) >= compressFrom && len(s) <= compressUpTo {
+		if e.lzf == nil {
+			e.lzf = &compressor{}
+		}
 		var ok bool
 		// Four bytes must be saved at least: so many more the lengths can take.
 		if e.packed, ok = e.lzf.append(e.packed[:0], s, len(s)-4); ok {
