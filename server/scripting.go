@@ -160,6 +160,7 @@ func (sc *scripting) evict() {
 		delete(sc.bySHA, cs.sha)
 		delete(sc.byBody, cs.body)
 		sc.cachedBytes -= cs.bytes()
+		sc.engine.Forget(cs.code)
 		sc.evicted++
 	}
 }

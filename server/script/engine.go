@@ -146,6 +146,9 @@ func (e *Engine) Compile(body string) (*Script, error) {
 	return s, nil
 }
 
+// Forget counts the code of a script as gone.
+func (e *Engine) Forget(s *Script) { e.codeBytes -= s.bytes }
+
 // CompileError is what a client is told of an error of Compile.
 func CompileError(err error) string {
 	var syntax *lua.SyntaxError
