@@ -18,6 +18,9 @@ IMAGE ?= localhost/lockstep:dev
 # Runs of each fault in the end-to-end tests; the distribution of the write gap
 # comes from them.
 RUNS ?= 10
+# How long random commands are compared with redis-server, here and on a whole
+# server, each.
+SECONDS ?= 60
 FUZZTIME ?= 30s
 
 ##@ Start here
@@ -36,7 +39,7 @@ demo-down: ## Remove what `make demo` started
 	@hack/demo down
 
 .PHONY: test
-test: packages test-fast interop clients test-race test-apiserver test-e2e ## All tests; installs what they need
+test: packages test-fast differential-short interop clients test-race test-apiserver test-e2e ## All tests; installs what they need
 	@echo "make test: all passed"
 
 ##@ Build
@@ -84,6 +87,18 @@ interop: ## Replication with the real redis-server, in both directions
 .PHONY: clients
 clients: ## What applications do with go-redis, ioredis, node-redis, BullMQ and redis-cli
 	go test -short ./test/clients/...
+
+.PHONY: differential
+differential: ## Random commands of all groups, here and on redis-server, for SECONDS each way: new seeds every time
+	$(call random-commands,$(SECONDS),)
+
+# The same seeds every time, so that a change is judged by what it changes.
+.PHONY: differential-short
+differential-short:
+	$(call random-commands,45,1)
+
+random-commands = LOCKSTEP_SECONDS=$(1) LOCKSTEP_FIRST_SEED=$(2) \
+	go test -timeout 0 -v -run '^TestRandomCommands(OnAServer)?BehaveAsOnRedis$$' ./server/command | grep -v '^=== \|^    --- PASS'
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

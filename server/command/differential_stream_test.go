@@ -157,26 +157,29 @@ func TestRandomStreamCommandsBehaveAsOnRedis(t *testing.T) {
 	for i, limits := range streamLimits {
 		seed := uint64(i + 1)
 		t.Run(fmt.Sprintf("nodes of up to %d entries and %d bytes", limits.entries, limits.bytes), func(t *testing.T) {
-			c := newComparison(t)
-			c.redis.must(fmt.Sprintf("CONFIG SET stream-node-max-entries %d stream-node-max-bytes %d", limits.entries, limits.bytes))
-			c.ours.env.Keyspace.Limits.StreamNodeEntries = limits.entries
-			c.ours.env.Keyspace.Limits.StreamNodeBytes = limits.bytes
+			ours, redis := newSubject(t), startRedis(t)
+			c := newComparison(t, ours, redis)
+			redis.must(fmt.Sprintf("CONFIG SET stream-node-max-entries %d stream-node-max-bytes %d", limits.entries, limits.bytes))
+			ours.env.Keyspace.Limits.StreamNodeEntries = limits.entries
+			ours.env.Keyspace.Limits.StreamNodeBytes = limits.bytes
 			if seed%2 == 0 {
-				c.redis.must("HELLO 3")
-				c.ours.out.Proto = 3
+				c.speakRESP3()
 			}
 			g := newGenerator(seed)
 			g.only = "streams"
 			for step := range streamSteps {
-				if c.step(g.command()); t.Failed() {
-					return
+				if c.step(g.command()); c.found != "" {
+					break
 				}
 				if step%200 == 199 {
 					c.compareData()
 				}
 			}
 			c.compareData()
-			c.exchangeStreams()
+			c.exchangeStreams(ours)
+			if c.found != "" {
+				t.Errorf("%s\nthe last commands:\n\t%s", c.found, strings.Join(spellAll(c.history[max(0, len(c.history)-25):]), "\n\t"))
+			}
 		})
 	}
 }
@@ -222,14 +225,14 @@ func (c *comparison) compareStream(key string) {
 
 // exchangeStreams restores what each server has dumped on the other one, and
 // compares the copies with what they were made of.
-func (c *comparison) exchangeStreams() {
+func (c *comparison) exchangeStreams(in *subject) {
 	c.t.Helper()
 	found := 0
 	for db := range 4 {
 		c.both("SELECT " + strconv.Itoa(db))
 		_, theirs := c.both("KEYS stream*")
 		for _, key := range sortedTexts(c.t, theirs) {
-			e, ok := c.ours.env.Keyspace.DB(db).Find([]byte(key))
+			e, ok := in.env.Keyspace.DB(db).Find([]byte(key))
 			if !ok || e.Type() != store.TypeStream {
 				continue
 			}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -22,10 +23,14 @@ type redisServer struct {
 	addr    string
 	conn    net.Conn
 	replies *bufio.Reader
+	marks   net.Conn // publishes markers, while the other one may be in a transaction
+	marked  *bufio.Reader
 	stream  *bufio.Reader
 	events  *bufio.Reader // nil unless listen was called
 	db      int           // the stream's selected database
 	syncs   int
+	conns   []net.Conn // all of them, each with a deadline for the next reply
+	stop    func()
 }
 
 const redisDeadline = 30 * time.Second
@@ -62,6 +67,8 @@ func tryRedis(t testing.TB, path, dir string) *redisServer {
 	cmd := exec.Command(path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "",
 		"--dir", dir, "--logfile", "redis.log", "--enable-debug-command", "yes",
 		"--repl-diskless-sync", "no", "--repl-ping-replica-period", "3600")
+	// A test that is ended from outside cleans nothing up.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start redis-server: %v", err)
 	}
@@ -70,21 +77,18 @@ func tryRedis(t testing.TB, path, dir string) *redisServer {
 		_ = cmd.Wait()
 		close(ended)
 	}()
-	t.Cleanup(func() {
+	r := &redisServer{t: t, addr: fmt.Sprintf("127.0.0.1:%d", port), stop: func() {
 		_ = cmd.Process.Kill()
 		<-ended
-	})
-	r := &redisServer{t: t, addr: fmt.Sprintf("127.0.0.1:%d", port)}
+	}}
+	t.Cleanup(r.stop)
 	for deadline := time.Now().Add(redisDeadline); time.Now().Before(deadline); {
 		select {
 		case <-ended: // somebody else took the port
 			return nil
 		default:
 		}
-		if r.conn, err = net.Dial("tcp", r.addr); err == nil {
-			t.Cleanup(func() { _ = r.conn.Close() })
-			_ = r.conn.SetDeadline(time.Now().Add(10 * time.Minute))
-			r.replies = bufio.NewReader(r.conn)
+		if r.dial() == nil {
 			return r
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -92,9 +96,39 @@ func tryRedis(t testing.TB, path, dir string) *redisServer {
 	return nil
 }
 
+// onServer is the same with a server that runs already: ours.
+func onServer(t testing.TB, addr string, stop func()) *redisServer {
+	t.Helper()
+	r := &redisServer{t: t, addr: addr, stop: stop}
+	if err := r.dial(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *redisServer) dial() (err error) {
+	if r.conn, err = net.Dial("tcp", r.addr); err != nil {
+		return err
+	}
+	r.t.Cleanup(func() { _ = r.conn.Close() })
+	if r.marks, err = net.Dial("tcp", r.addr); err != nil {
+		return err
+	}
+	r.t.Cleanup(func() { _ = r.marks.Close() })
+	r.marked = bufio.NewReader(r.marks)
+	r.conns = append(r.conns, r.conn, r.marks)
+	r.replies = bufio.NewReader(r.conn)
+	return nil
+}
+
+func (r *redisServer) close() { r.stop() }
+
 // do sends a command and returns the bytes of the reply.
 func (r *redisServer) do(args ...[]byte) []byte {
 	r.t.Helper()
+	for _, conn := range r.conns {
+		_ = conn.SetDeadline(time.Now().Add(redisDeadline))
+	}
 	if _, err := r.conn.Write(request(args...)); err != nil {
 		r.t.Fatalf("send %s: %v", spellArgs(args), err)
 	}
@@ -114,6 +148,27 @@ func (r *redisServer) must(line string) []byte {
 	return reply
 }
 
+// prepare has it record effects and events, and lets keys vanish only when a command
+// says so and not when time passes.
+func (r *redisServer) prepare() {
+	r.t.Helper()
+	r.must("DEBUG SET-ACTIVE-EXPIRE 0")
+	r.must("CONFIG SET hz 500") // how soon it notices that a wait is over
+	r.attach()
+	r.listen()
+}
+
+func (r *redisServer) speakRESP3() { r.must("HELLO 3") }
+
+func (r *redisServer) digest(key string) string {
+	r.t.Helper()
+	node, _, err := parseReply(r.do([]byte("DEBUG"), []byte("DIGEST-VALUE"), []byte(key)))
+	if err != nil || len(node.elems) != 1 {
+		r.t.Fatalf("DEBUG DIGEST-VALUE %s: %v %v", key, node, err)
+	}
+	return node.elems[0].text
+}
+
 // attach makes the test a replica of the server, as far as the server can see.
 func (r *redisServer) attach() {
 	r.t.Helper()
@@ -122,7 +177,7 @@ func (r *redisServer) attach() {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Minute))
+	r.conns = append(r.conns, conn)
 	if _, err := conn.Write(request([]byte("PSYNC"), []byte("?"), []byte("-1"))); err != nil {
 		r.t.Fatal(err)
 	}
@@ -152,7 +207,12 @@ func (r *redisServer) takeEffects() []string {
 	r.t.Helper()
 	r.syncs++
 	marker := fmt.Sprintf("marker-%d", r.syncs)
-	r.do([]byte("PUBLISH"), []byte(marker), []byte(""))
+	if _, err := r.marks.Write(request([]byte("PUBLISH"), []byte(marker), nil)); err != nil {
+		r.t.Fatalf("publish a marker: %v", err)
+	}
+	if _, err := readRaw(r.marked, nil); err != nil {
+		r.t.Fatalf("publish a marker: %v", err)
+	}
 	var lines []string
 	for {
 		raw, err := readRaw(r.stream, nil)
@@ -183,7 +243,7 @@ func (r *redisServer) listen() {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Minute))
+	r.conns = append(r.conns, conn)
 	subscribe := request([]byte("PSUBSCRIBE"), []byte("__keyevent@*"), []byte("marker-*"))
 	if _, err := conn.Write(subscribe); err != nil {
 		r.t.Fatal(err)

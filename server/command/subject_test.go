@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockstep-db/lockstep/server/dataset"
 	"github.com/lockstep-db/lockstep/server/resp"
 	"github.com/lockstep-db/lockstep/server/store"
 )
@@ -21,6 +22,8 @@ type subject struct {
 	db    int
 	now   func() int64
 	log   effectLog
+
+	events []string
 }
 
 func newSubject(t testing.TB) *subject {
@@ -115,3 +118,28 @@ func words(t testing.TB, line string) [][]byte {
 	}
 	return args
 }
+
+func (s *subject) takeEvents() []string {
+	events := s.events
+	s.events = nil
+	return events
+}
+
+func (s *subject) prepare() {
+	s.env.Notify = func(_ EventClass, event string, db int, key []byte) {
+		s.events = append(s.events, fmt.Sprintf("%d: %s %q", db, event, key))
+	}
+	s.env.Keyspace.Added = func(db int, key []byte) { s.env.Notify(EventNew, "new", db, key) }
+}
+
+func (s *subject) digest(key string) string {
+	if e, ok := s.env.Keyspace.DB(s.db).Find([]byte(key)); ok {
+		return dataset.OfValue(e).String()
+	}
+	return strings.Repeat("0", 40)
+}
+
+func (s *subject) speakRESP3() { s.out.Proto = 3 }
+
+// close leaves the keyspace to the end of the test, which closes it.
+func (s *subject) close() {}
