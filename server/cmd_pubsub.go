@@ -69,10 +69,18 @@ func (c *conn) confirmed(kind topicKind) int64 {
 	return int64(c.subscribed(topicChannel) + c.subscribed(topicPattern))
 }
 
+// pushesReply says that the reply of the command is a push, which CLIENT REPLY does
+// not concern. A replica gets nothing but its stream.
+func (c *conn) pushesReply() {
+	if !c.has(flagReplica) {
+		c.flags |= flagPushReply
+	}
+}
+
 func (s *Server) subscribe(kind topicKind, word string) func(*command.Call) {
 	return func(call *command.Call) {
 		c := session(call)
-		c.flags |= flagPushReply
+		c.pushesReply()
 		for _, name := range call.Args[1:] {
 			s.pubsub.add(c, kind, name)
 			call.Out.Push(3)
@@ -86,7 +94,7 @@ func (s *Server) subscribe(kind topicKind, word string) func(*command.Call) {
 func (s *Server) unsubscribe(kind topicKind, word string) func(*command.Call) {
 	return func(call *command.Call) {
 		c := session(call)
-		c.flags |= flagPushReply
+		c.pushesReply()
 		leave := func(name []byte) {
 			s.pubsub.drop(c, kind, name)
 			call.Out.Push(3)

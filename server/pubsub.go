@@ -24,7 +24,6 @@ type pubsub struct {
 	patterns []*topic // those of topicPattern: every message is held against each
 	listener int64    // number of subscriptions ever made: their order
 	message  []byte   // the one being delivered; reused
-	channel  []byte   // the name of a channel being made up; reused
 }
 
 // topic is a channel or a pattern that somebody listens to.

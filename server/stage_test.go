@@ -192,7 +192,7 @@ func perform(t *testing.T, scene string, directives ...string) {
 			}
 		}
 		if t.Failed() && len(got) != len(want) {
-			t.Fatal(fmt.Sprintf("the scene can not go on: %d connections, Redis has %d", len(got), len(want)))
+			t.Fatalf("the scene can not go on: %d connections, Redis has %d", len(got), len(want))
 		}
 	}
 }
