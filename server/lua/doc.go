@@ -18,8 +18,8 @@
 // that it calls, and never leave State.Run.
 //
 //	value.go, table.go     values
-//	lexer.go, parser.go    from text to a tree, with names resolved
-//	compile.go, code.go    from the tree to instructions for registers
+//	lexer.go, parser.go    from text to a tree (tree.go), with names resolved
+//	compile*.go, code.go   from the tree to instructions for registers
 //	state.go, call.go      threads, frames, calls, errors
 //	execute.go, meta.go    the instruction loop and what it falls back to
 //	number.go              numbers as text
