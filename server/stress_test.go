@@ -39,7 +39,7 @@ func TestUnrulyClients(t *testing.T) {
 	admin.Must("OK", "CLIENT", "UNPAUSE")
 	servertest.Until(t, "only the admin is connected", func() error {
 		info := admin.Info("clients")
-		if info["connected_clients"] != "1" || info["blocked_clients"] != "0" {
+		if info["connected_clients"] != "1" || info["blocked_clients"] != "0" || info["tracking_clients"] != "0" || info["pubsub_clients"] != "0" {
 			return fmt.Errorf("connected %s, blocked %s", info["connected_clients"], info["blocked_clients"])
 		}
 		return nil
@@ -72,7 +72,7 @@ func unruly(addr string, r *rand.Rand) {
 	// After half a request nothing more is said: what comes next could complete it to
 	// something else, a transaction that gives without taking among it.
 	for n := 1 + r.IntN(4); n > 0 && !cut; n-- {
-		switch r.IntN(8) {
+		switch r.IntN(10) {
 		case 0, 1:
 			send([]string{"MULTI"}, []string{"DECRBY", "a", "7"}, []string{"INCRBY", "b", "7"}, []string{"EXEC"})
 		case 2:
@@ -85,6 +85,11 @@ func unruly(addr string, r *rand.Rand) {
 			send([]string{"MONITOR"}, []string{"RESET"}, []string{"MONITOR"})
 		case 6:
 			send([]string{"SET", fmt.Sprint("k", r.IntN(50)), "v", "PX", "5"}, []string{"DBSIZE"}, []string{"QUIT"}, []string{"GET", "a"})
+		case 8:
+			send([]string{"HELLO", "3"}, []string{"CLIENT", "TRACKING", "ON", "BCAST"}, []string{"GET", "a"}, []string{"SET", "t", "1"}, []string{"RESET"})
+		case 9:
+			send([]string{"SUBSCRIBE", "news"}, []string{"PSUBSCRIBE", "n*"}, []string{"PING"}, []string{"UNSUBSCRIBE"}, []string{"PUNSUBSCRIBE"},
+				[]string{"PUBLISH", "news", "x"}, []string{"HELLO", "3"}, []string{"SUBSCRIBE", "news"}, []string{"CLIENT", "TRACKING", "ON"}, []string{"GET", "t"})
 		case 7:
 			send([]string{"CLIENT", "REPLY", "OFF"}, []string{"INCRBY", "a", "0"}, []string{"CLIENT", "UNPAUSE"})
 		}
