@@ -26,7 +26,10 @@ var pairs = []struct{ primary, replica string }{
 
 func eachPair(t *testing.T, test func(t *testing.T, primary, replica string)) {
 	for _, p := range pairs {
-		t.Run(p.primary+" feeds "+p.replica, func(t *testing.T) { test(t, p.primary, p.replica) })
+		t.Run(p.primary+" feeds "+p.replica, func(t *testing.T) {
+			t.Parallel() // they wait most of the time
+			test(t, p.primary, p.replica)
+		})
 	}
 }
 
