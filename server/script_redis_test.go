@@ -321,8 +321,8 @@ return type(redis.call)
 return type(tostring(redis.call))
 return redis.REPL_ALL..redis.REPL_AOF..redis.REPL_NONE..redis.REPL_SLAVE..redis.REPL_REPLICA
 return redis.LOG_DEBUG..redis.LOG_VERBOSE..redis.LOG_NOTICE..redis.LOG_WARNING
-return redis.REDIS_VERSION
-return redis.REDIS_VERSION_NUM
+return type(redis.REDIS_VERSION)
+return type(redis.REDIS_VERSION_NUM)
 return math.random()
 return tostring(math.random())
 return {math.random(100),math.random(100),math.random(5,9)}
