@@ -11,9 +11,9 @@ const (
 	// Work that can wait gets this much at a time, so that no client notices:
 	// units of the store's Step are about 100 ns.
 	storeStepUnits = 10000
-	// Memory that has become free is given back with a half-life of about seven
+	// Memory that has become free is given back with a half-life of about fifteen
 	// seconds: one part in so many, each giveBackInterval.
-	giveBackPart     = 100
+	giveBackPart     = 200
 	giveBackInterval = 100 * time.Millisecond
 	// statsInterval is the spacing of the samples behind instantaneous rates.
 	statsInterval = 100 * time.Millisecond

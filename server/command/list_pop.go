@@ -46,8 +46,7 @@ func pop(c *Call, left bool) {
 
 // popOne replies with the element at an end of a list and removes it.
 func (c *Call) popOne(key []byte, e store.Entry, left bool) {
-	it := fromEnd(e.List(), left)
-	c.Out.Bulk(it.Get(c.digits()))
+	c.Out.Bulk(e.List().End(left, c.digits()))
 	c.popped(key, e, left, 1)
 }
 

@@ -19,7 +19,8 @@ func (c *Call) replyValue(e store.Entry, found bool) {
 
 func runMGet(c *Call) {
 	c.Out.Array(len(c.Args) - 1)
-	for _, key := range c.Args[1:] {
+	for i, key := range c.Args[1:] {
+		c.prefetch(i+1, 1)
 		// A key of another type is no error here: for MGET it has no string.
 		if e, ok := c.FindRead(key); ok && e.Type() == typeString {
 			c.Out.Bulk(c.value(e))
@@ -27,6 +28,21 @@ func runMGet(c *Call) {
 			c.Out.Null()
 		}
 	}
+}
+
+// prefetch has the next keys looked up in one go if argument i, where the keys are
+// every step arguments, begins a batch of them: it is called before each.
+func (c *Call) prefetch(i, step int) {
+	const batch = store.PrefetchBatch
+	n := min((len(c.Args)-i+step-1)/step, batch)
+	if (i-1)%(batch*step) != 0 || n < 2 {
+		return
+	}
+	var hashes [batch]store.Hash
+	for j := range n {
+		hashes[j] = c.Keyspace.Hash(c.Args[i+j*step])
+	}
+	c.DB.Prefetch(hashes[:n])
 }
 
 func runStrlen(c *Call) {

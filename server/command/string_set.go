@@ -116,6 +116,7 @@ func runMSet(c *Call) {
 		return
 	}
 	for i := 1; i < len(c.Args); i += 2 {
+		c.prefetch(i, 2)
 		setPlain(c, c.Args[i], c.Args[i+1])
 	}
 	c.Out.OK()

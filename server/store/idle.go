@@ -13,25 +13,24 @@ import "math/bits"
 // idle keeps account of the idle memory.
 type idle struct {
 	bytes int    // how much there is
-	due   int    // how much of it Step is to give back
+	due   int    // how much of it Step is to give back; negative when that was too much
 	from  uint32 // the chunk at which to look for it next
 }
 
 // GiveBack has Step give one part of the memory that is free but still kept back to the
-// operating system: half of it if part is 2, all of it if part is 1. Calls that
-// come one after the other do not add up.
+// operating system: half of it if part is 2, all of it if part is 1. Several calls add
+// up.
 func (k *Keyspace) GiveBack(part int) {
 	i := &k.arena.idle
-	if i.bytes == 0 {
-		i.due = 0
+	if part == 1 {
+		i.due = i.bytes
 		return
 	}
-	// Whole chunks are cheaper, and the end of it should come, too.
-	i.due = max(i.due, min(i.bytes, max(i.bytes/part, chunkSize/4)))
+	const least = chunkSize / 16 // so that it comes to an end
+	i.due = min(i.due+max(i.bytes/part, least), i.bytes)
 }
 
-// giveBack gives idle memory of at most one chunk back, as much as is due or more.
-// There is some.
+// giveBack gives the idle memory of one chunk back. There is some.
 func (a *arena) giveBack() (bytes int) {
 	for {
 		if a.idle.from++; int(a.idle.from) >= len(a.info) {
@@ -47,7 +46,6 @@ func (a *arena) giveBack() (bytes int) {
 			continue
 		}
 		a.idle.bytes -= bytes
-		a.idle.due = max(0, a.idle.due-bytes)
 		return bytes
 	}
 }

@@ -93,7 +93,9 @@ func (k *Keyspace) Step(budget int) (more bool) {
 		}
 	}
 	for budget > 0 && k.arena.idle.due > 0 && k.arena.idle.bytes > 0 {
-		budget -= max(dropCost, k.arena.giveBack()*graveCost/gravePiece)
+		bytes := k.arena.giveBack()
+		k.arena.idle.due -= bytes
+		budget -= max(dropCost, bytes*graveCost/gravePiece)
 	}
 	for budget > 0 {
 		cost := k.compact()

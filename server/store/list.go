@@ -172,6 +172,27 @@ func (l List) iterator(index int, back bool) ListIterator {
 	return it
 }
 
+// End is the first element (left) or the last one. A number is spelled out in scratch.
+func (l List) End(left bool, scratch []byte) []byte {
+	data := l.packed
+	if o := l.object; o != nil {
+		i := 0
+		if !left {
+			i = o.last - o.first - 1
+		}
+		plain, node := o.data(i)
+		if plain {
+			return node
+		}
+		data = node
+	}
+	at := listpack.First(data)
+	if !left {
+		at = listpack.Last(data)
+	}
+	return listpack.Get(data, at, scratch)
+}
+
 // Valid says whether there is an element.
 func (it *ListIterator) Valid() bool { return it.data != nil }
 

@@ -213,6 +213,34 @@ func (l *listObject) cut(index, n int) {
 	}
 }
 
+// popEnd removes the first element (left) or the last one. There are several nodes.
+func (l *listObject) popEnd(left bool) {
+	i := 0
+	if !left {
+		i = l.last - l.first - 1
+	}
+	count := l.count(i)
+	if count == 1 {
+		l.cutNode(i, 0, 1)
+		return
+	}
+	// Nothing but the header, or the end mark, has to move.
+	n := &l.dir[l.first+i]
+	_, lp := l.data(i)
+	if left {
+		gone := listpack.EntrySize(lp, listHeader)
+		lp = lp[gone:]
+		n.off += uint32(gone)
+	} else {
+		at := listpack.Last(lp)
+		lp[at] = lp[len(lp)-1]
+		lp = lp[:at+1]
+	}
+	n.size = uint32(len(lp))
+	listpack.SetHeader(lp, len(lp), count-1)
+	l.renumber(i, -1)
+}
+
 // cutNode removes n elements of a node from the one with index offset on.
 func (l *listObject) cutNode(i, offset, n int) {
 	count := l.count(i)

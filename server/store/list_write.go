@@ -198,11 +198,7 @@ func putAll(dst []byte, backwards bool, values [][]byte) {
 func (db *DB) ListPop(key []byte, e Entry, left bool, n int) (length int) {
 	if o := db.largeList(e); o != nil && n == 1 && o.last-o.first > 2 {
 		// One element less, and it is still too large to be packed.
-		index := 0
-		if !left {
-			index = o.len() - 1
-		}
-		o.cut(index, 1)
+		o.popEnd(left)
 		return o.len()
 	}
 	w := listEditOf(db.editAfterLook(key, e, true))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -121,25 +122,27 @@ func (s *server) gc() gcSummary {
 	return s.collect
 }
 
-// clockTick is what the kernel counts CPU time in; 100 per second on every
-// Linux that Go supports.
-const clockTick = 10_000 // microseconds
-
+// cpuMicros is the CPU time of all threads so far, which the scheduler knows to the
+// nanosecond: the process's own account counts in hundredths of a second.
 func (s *server) cpuMicros() (float64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
+	if err != nil || len(tasks) == 0 {
+		return 0, fmt.Errorf("read CPU time: no threads of process %d: %w", s.cmd.Process.Pid, err)
 	}
-	// The second field is the name in parentheses and may hold spaces; utime
-	// and stime are fields 14 and 15, so 12 and 13 places after it.
-	_, rest, found := strings.Cut(string(b), ") ")
-	fields := strings.Fields(rest)
-	if !found || len(fields) < 13 {
-		return 0, errors.New("read CPU time: unexpected form of /proc/PID/stat")
+	var nanos float64
+	for _, path := range tasks {
+		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has just ended
+		}
+		first, _, _ := strings.Cut(string(b), " ")
+		n, parse := strconv.ParseFloat(first, 64)
+		if err := errors.Join(err, parse); err != nil {
+			return 0, fmt.Errorf("read CPU time: %w", err)
+		}
+		nanos += n
 	}
-	user, err1 := strconv.ParseFloat(fields[11], 64)
-	system, err2 := strconv.ParseFloat(fields[12], 64)
-	return (user + system) * clockTick, errors.Join(err1, err2)
+	return nanos / 1000, nil
 }
 
 func (s *server) residentBytes() (int64, error) {
