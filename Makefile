@@ -67,6 +67,10 @@ packages: ## Install the system packages that the tests need, when missing
 test-fast: ## Tests that need neither Kubernetes nor the end-to-end cluster: about a minute
 	go test -short $$(go list ./... | grep -v -e /test/interop -e /test/clients)
 
+.PHONY: test-large
+test-large: ## The longest string and ten thousand connections; the server takes more than a gigabyte
+	go test -run 'LongestString|TenThousandConnections' ./server
+
 .PHONY: test-race
 test-race: ## The race detector over everything that has more than one goroutine
 	CGO_ENABLED=1 go test -short -race ./server/... ./controllers/... ./api/...
