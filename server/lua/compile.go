@@ -23,9 +23,7 @@ type compiler struct {
 func compile(l *State, f *function, source string) *proto {
 	c := &compiler{f: f, l: l, k: map[Value]int32{}, ks: map[string]int32{}}
 	c.p = &proto{params: len(f.params), vararg: f.vararg, argTable: -1, source: source, line: f.line, end: f.end}
-	for i := range f.ups {
-		c.p.ups = append(c.p.ups, f.ups[i])
-	}
+	c.p.ups = append(c.p.ups, f.ups...)
 	c.line = f.line
 	c.reserve(len(f.params))
 	c.declare(0, f.params)

@@ -162,7 +162,6 @@ type function struct {
 	body       *block
 
 	active []*local // in scope, innermost last
-	depth  int      // of loops
 	loops  int
 }
 
