@@ -321,6 +321,9 @@ enter:
 			}
 		case opTForCall:
 			a := int(i.a)
+			if i.c <= 2 && l.stepOverTable(regs[a:a+5]) {
+				continue
+			}
 			copy(regs[a+3:a+6], regs[a:a+3])
 			ci.pc = pc
 			switch t.precall(base+a+3, 2, int(i.c)) {
@@ -359,6 +362,33 @@ enter:
 			clear(to[copy(to, t.stack[base-ci.extra:base]):])
 		}
 	}
+}
+
+// stepOverTable does what a call of the iterator of ipairs or pairs would, and tells
+// whether the loop has one of these. r is the iterator, the table, where it is, and
+// where the next key and value go.
+func (l *State) stepOverTable(r []Value) bool {
+	table, f := r[1].Table(), r[0].Function()
+	switch {
+	case table == nil:
+	case f == l.ipairsStep && r[2].o == &numberTag:
+		i := int(r[2].n) + 1
+		v := table.GetInt(i)
+		if v.o == nil {
+			r[3] = Nil
+			return true
+		}
+		r[3], r[4] = Number(float64(i)), v
+		return true
+	case f == l.pairsStep && f != nil:
+		k, v, ok := table.Next(r[2])
+		if !ok {
+			return false // the call says what is wrong
+		}
+		r[3], r[4] = k, v
+		return true
+	}
+	return false
 }
 
 // replaceFrame makes the frame that of a function called in its last statement.

@@ -120,10 +120,11 @@ func baseIpairs(l *State) Native {
 		t.Push(Number(float64(i)))
 		t.Push(v)
 		return 2
-	}).Value()
+	})
+	l.ipairsStep = step
 	return func(t *Thread) int {
 		table := t.CheckTable(1)
-		t.Push(step)
+		t.Push(step.Value())
 		t.Push(table.Value())
 		t.Push(Number(0))
 		return 3
@@ -144,10 +145,11 @@ func baseNext(t *Thread) int {
 }
 
 func basePairs(l *State) Native {
-	next := l.NewNative("next", baseNext).Value()
+	next := l.NewNative("next", baseNext)
+	l.pairsStep = next
 	return func(t *Thread) int {
 		table := t.CheckTable(1)
-		t.Push(next)
+		t.Push(next.Value())
 		t.Push(table.Value())
 		t.Push(Nil)
 		return 3

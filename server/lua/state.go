@@ -29,6 +29,8 @@ type State struct {
 	Limit int64
 
 	strings    map[string]Value // constants of the chunk being compiled
+	ipairsStep *Function        // what ipairs returns
+	pairsStep  *Function        // what pairs returns
 	stringMeta *Table
 	serial     uint32
 	fuel       int
