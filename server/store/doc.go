@@ -13,7 +13,7 @@
 // caller's decision, because it differs between a primary and a replica).
 //
 // Whoever reads on may want this order: layout.go is what an entry looks like,
-// arena.go, slab.go, runs.go and large.go are where it lives, bucket.go,
+// arena.go, slab.go, runs.go, large.go and idle.go are where it lives, bucket.go,
 // segment.go and table.go are how it is found, write.go and strings.go how it
 // changes, cut.go how it is emitted, and keyspace.go and compact.go the work put
 // off until Step. Collections are in packed.go, edit.go, object.go, members.go and

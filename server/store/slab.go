@@ -128,8 +128,8 @@ func (a *arena) freeSlab(h handle) {
 		sp.pos = int32(len(s.partial[sp.class]))
 		s.partial[sp.class] = append(s.partial[sp.class], chunk*spansPerChunk+uint32(offset/spanSize))
 	}
-	// An empty span is kept while it is its class's only one with room, lest
-	// a key that comes and goes makes the kernel map and unmap all the time.
+	// An empty span is kept while it is its class's only one with room, so that
+	// a key that comes and goes finds it ready.
 	if sp.used == 0 && len(s.partial[sp.class]) > 1 {
 		a.dropPartial(sp)
 		a.releaseSpan(chunk, offset/spanSize)
