@@ -224,10 +224,13 @@ func (s *Server) tryAgain(w *keyWait) {
 		return // unpauseClients signals again
 	}
 	if refusal := s.gate(c, w.spec, w.args); refusal != "" {
-		s.served(w)
-		s.reject(c, w.spec, refusal)
-		if s.refusedForGood(refusal) {
-			s.closeAfterReply(c)
+		switch {
+		case s.redirectSoon(c, w):
+		case s.refusedForGood(refusal):
+			s.unblock(c, unblockDemoted)
+		default:
+			s.served(w)
+			s.reject(c, w.spec, refusal)
 		}
 		return
 	}
@@ -271,7 +274,8 @@ func (s *Server) keyWaitEnded(w *keyWait, why unblockReason) {
 	s.settleReply(c, before)
 }
 
-// dismissKeyWaits ends all waits for keys because of a change of role.
+// dismissKeyWaits ends all waits for keys because of a change of role. Those who can
+// be told soon where to go stay until then.
 func (s *Server) dismissKeyWaits() {
 	var all []*conn
 	for _, q := range s.waits.queues {
@@ -279,11 +283,29 @@ func (s *Server) dismissKeyWaits() {
 			all = append(all, p.wait.c)
 		}
 	}
+	stay := false
 	for _, c := range all {
-		if c.blocked != nil && c.blocked.keys != nil { // unless it waited for two keys
+		switch {
+		case c.blocked == nil || c.blocked.keys == nil: // it waited for two keys
+		case s.redirectSoon(c, c.blocked.keys):
+			stay = true
+		default:
 			s.unblock(c, unblockDemoted)
 		}
 	}
+	if stay {
+		s.after(handoverPatience, func() {
+			if s.leaderless() {
+				s.dismissKeyWaits()
+			}
+		})
+	}
+}
+
+// redirectSoon reports whether this server has just handed over, so that c, which
+// waits and understands redirects, can be told of the next primary in a moment.
+func (s *Server) redirectSoon(c *conn, w *keyWait) bool {
+	return c.has(flagRedirect) && s.repl.uplink == nil && s.redirects(c, w.spec) == redirectLater
 }
 
 // keysAwaitedGone is the number of keys whose vanishing ends a wait.

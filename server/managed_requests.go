@@ -159,10 +159,11 @@ func (s *Server) follow(r instance.FollowRequest) *instance.Error {
 
 // sendClientsAway closes the clients of a primary that has become a replica. They
 // came for the primary, and find the new one by connecting again; those that
-// understand redirects are told where.
+// understand redirects are told where. Those that were told already why they have to
+// go, like the ones that waited for keys, go when they have read it.
 func (s *Server) sendClientsAway() {
 	for _, c := range s.conns {
-		if c.flags&(flagReplica|flagPrimary|flagRedirect) == 0 {
+		if c.flags&(flagReplica|flagPrimary|flagRedirect|flagCloseAfterReply) == 0 {
 			c.flags |= flagCloseNow
 			s.wantWrite(c)
 		}
