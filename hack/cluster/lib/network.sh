@@ -58,7 +58,16 @@ make_routes() {
 # failed switch, and unlike a pulled cable, which the node would notice.
 disconnect() { bridge -n "$SWITCH" link set dev "port-$1" state 0; }
 
-connect() { bridge -n "$SWITCH" link set dev "port-$1" state 3; }
+# connect undoes that. The kernel lets a port forward only when it has noticed that
+# the cable is up at both ends, which takes it a moment after it was plugged in.
+connect() {
+	local tries
+	for ((tries = 0; tries < 50; tries++)); do
+		bridge -n "$SWITCH" link set dev "port-$1" state 3 2>/dev/null && return
+		sleep 0.1
+	done
+	bridge -n "$SWITCH" link set dev "port-$1" state 3
+}
 
 is_connected() { bridge -n "$SWITCH" link show dev "port-$1" 2>/dev/null | grep -q 'state forwarding'; }
 
