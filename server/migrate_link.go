@@ -65,8 +65,8 @@ func (l *migrateLink) exchange(request []byte, n int) (good []int, wrong command
 	}
 	for i := range n {
 		l.startTimeout()
-		line, err := l.replies.ReadString('\n')
-		switch line = strings.TrimRight(line, "\r\n"); {
+		said, err := l.replies.ReadSlice('\n') // no more than fits the buffer: replies are short
+		switch line := strings.TrimRight(string(said), "\r\n"); {
 		case err != nil:
 			if wrong == "" {
 				wrong = errMigrateRead

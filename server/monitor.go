@@ -82,6 +82,9 @@ func (s *Server) writeMonitors(source string, db int, spec *command.Spec, args [
 	}
 	line = append(line, "\r\n"...)
 	for _, m := range s.monitors {
+		if m.has(flagCloseNow) {
+			continue // it reads too slowly, and this script or transaction may go on for long
+		}
 		m.out.Raw(line)
 		s.wantWrite(m)
 		s.checkOutputLimit(m)

@@ -234,3 +234,11 @@ func runXGroupHelp(c *Call) {
 		"    Let a group go on after <id>.",
 	)
 }
+
+// groupOf is a group of a stream, which may be nil, as there may be none of that name.
+func groupOf(s *store.Stream, name []byte) *store.StreamGroup {
+	if s == nil {
+		return nil
+	}
+	return s.Group(name)
+}

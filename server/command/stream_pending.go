@@ -48,10 +48,7 @@ func runXAck(c *Call) {
 	if !ok {
 		return
 	}
-	var g *store.StreamGroup
-	if s != nil {
-		g = s.Group(c.Args[2])
-	}
+	g := groupOf(s, c.Args[2])
 	if g == nil {
 		c.Out.Int(0)
 		return
@@ -123,10 +120,7 @@ func runXPending(c *Call) {
 	if !ok {
 		return
 	}
-	var g *store.StreamGroup
-	if s != nil {
-		g = s.Group(c.Args[2])
-	}
+	g := groupOf(s, c.Args[2])
 	switch {
 	case g == nil:
 		c.Fail(errNoGroup(c.Args[1], c.Args[2], ""))
@@ -289,10 +283,7 @@ func runXClaim(c *Call) {
 	if !ok {
 		return
 	}
-	var g *store.StreamGroup
-	if s != nil {
-		g = s.Group(name)
-	}
+	g := groupOf(s, name)
 	if g == nil {
 		c.Fail(errNoGroup(key, name, ""))
 		return
@@ -439,10 +430,7 @@ func runXAutoClaim(c *Call) {
 	if !ok {
 		return
 	}
-	var g *store.StreamGroup
-	if s != nil {
-		g = s.Group(name)
-	}
+	g := groupOf(s, name)
 	if g == nil {
 		c.Fail(errNoGroup(key, name, ""))
 		return

@@ -93,6 +93,7 @@ func writeDurably(path string, content []byte) (err error) {
 	return file.Sync()
 }
 
+// syncDir makes the names in a directory durable.
 func syncDir(path string) (err error) {
 	dir, err := os.Open(path)
 	if err != nil {

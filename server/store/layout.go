@@ -142,37 +142,6 @@ func setAccess(b []byte, bits uint32) {
 	b[atAccess], b[atAccess+1], b[atAccess+2] = byte(bits), byte(bits>>8), byte(bits>>16)
 }
 
-// parseInt reads val if it is exactly what an integer would be formatted to: no
-// plus sign, no leading zeroes, no minus zero.
-func parseInt(val []byte) (n int64, ok bool) {
-	if len(val) == 0 || len(val) > maxIntLen {
-		return 0, false
-	}
-	digits := val
-	negative := val[0] == '-'
-	if negative {
-		digits = val[1:]
-	}
-	if len(digits) == 0 || len(digits) > maxIntLen-1 || digits[0] < '0' || digits[0] > '9' ||
-		digits[0] == '0' && len(val) > 1 {
-		return 0, false
-	}
-	var u uint64 // 19 digits do not overflow it
-	for _, c := range digits {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		u = u*10 + uint64(c-'0')
-	}
-	switch {
-	case negative && u <= 1<<63:
-		return -int64(u), true
-	case !negative && u < 1<<63:
-		return int64(u), true
-	}
-	return 0, false
-}
-
 // maxIntLen is the length of "-9223372036854775808".
 const maxIntLen = 20
 

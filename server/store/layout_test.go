@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lockstep-db/lockstep/server/store/listpack"
 )
 
 func TestOnlyTheCanonicalFormOfAnIntegerIsHeldAsOne(t *testing.T) {
@@ -20,7 +22,7 @@ func TestOnlyTheCanonicalFormOfAnIntegerIsHeldAsOne(t *testing.T) {
 		{"", false}, {"-", false}, {"+1", false}, {"01", false}, {"-0", false}, {"-01", false}, {"00", false},
 		{" 1", false}, {"1 ", false}, {"1.0", false}, {"1e3", false}, {"0x1", false}, {"12a", false}, {"\x00", false},
 	} {
-		n, ok := parseInt([]byte(c.val))
+		n, ok := listpack.ParseInt([]byte(c.val))
 		if ok != c.int || ok && strconv.FormatInt(n, 10) != c.val {
 			t.Errorf("%q: %d, %v", c.val, n, ok)
 		}

@@ -38,7 +38,7 @@ func (b *SetBuilder) Add(member []byte) (added bool) {
 	if b.v.large != nil {
 		return b.v.large.put(member, nil)
 	}
-	n, isInt := parseInt(member)
+	n, isInt := listpack.ParseInt(member)
 	if b.v.Has(member) {
 		return false
 	}
@@ -66,7 +66,7 @@ func (b *SetBuilder) Remove(member []byte) bool {
 		return false
 	}
 	if b.v.encoding == EncodingIntset {
-		n, _ := parseInt(member)
+		n, _ := listpack.ParseInt(member)
 		b.v.packed, _ = intset.Remove(b.v.packed, n)
 	} else {
 		b.v.packed = listpack.Delete(b.v.packed, at, 1)
@@ -82,7 +82,7 @@ func (b *SetBuilder) ToIntset() {
 	}
 	packed := intset.New()
 	b.v.Each(func(member []byte) bool {
-		if n, ok := parseInt(member); ok {
+		if n, ok := listpack.ParseInt(member); ok {
 			packed, _ = intset.Add(packed, n)
 		}
 		return true

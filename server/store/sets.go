@@ -49,7 +49,7 @@ func (v SetView) Len() int {
 func (v SetView) Has(member []byte) bool {
 	switch v.encoding {
 	case EncodingIntset:
-		n, ok := parseInt(member)
+		n, ok := listpack.ParseInt(member)
 		if ok {
 			_, ok = intset.Find(v.packed, n)
 		}
@@ -200,7 +200,7 @@ func (w *SetEdit) Expect(members [][]byte) {
 	}
 	l, enc := w.limits(), EncodingHashtable
 	if w.h == 0 {
-		_, isInt := parseInt(members[0])
+		_, isInt := listpack.ParseInt(members[0])
 		enc = l.firstEncoding(isInt, len(members))
 	} else {
 		enc = w.Set().encoding
@@ -226,7 +226,7 @@ func (w *SetEdit) Add(member []byte) (added bool) {
 	if d := w.dict(); d != nil {
 		return d.put(member, nil)
 	}
-	n, isInt := parseInt(member)
+	n, isInt := listpack.ParseInt(member)
 	if w.h == 0 {
 		w.begin(member, n, isInt)
 		return true
@@ -332,7 +332,7 @@ func (w *SetEdit) Remove(member []byte) bool {
 // is 0 if it is not there.
 func (v SetView) locate(member []byte) (at, size int) {
 	if v.encoding == EncodingIntset {
-		n, ok := parseInt(member)
+		n, ok := listpack.ParseInt(member)
 		if !ok {
 			return 0, 0
 		}

@@ -1,6 +1,10 @@
 package store
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/lockstep-db/lockstep/server/store/listpack"
+)
 
 const (
 	kindInt    = byte(TypeString)<<4 | byte(EncodingInt)
@@ -15,7 +19,7 @@ const (
 //
 // key and val may not be slices got from an Entry.
 func (db *DB) SetString(key, val []byte, expireAt int64) Entry {
-	if n, ok := parseInt(val); ok {
+	if n, ok := listpack.ParseInt(val); ok {
 		return db.SetInt(key, n, expireAt)
 	}
 	kind := kindRaw

@@ -45,7 +45,7 @@ func awaitOne(ctx context.Context, c *redis.Client, r *rand.Rand) error {
 func awaitAny(ctx context.Context, c *redis.Client, r *rand.Rand) error {
 	switch r.IntN(4) {
 	case 0:
-		return c.BLMove(ctx, "doing", anyQueue(r), "RIGHT", "LEFT", 20*time.Millisecond).Err()
+		return c.Do(ctx, "BRPOPLPUSH", "doing", anyQueue(r), "0.02").Err()
 	case 1:
 		return c.BLPop(ctx, 20*time.Millisecond, anyQueue(r), anyQueue(r)).Err()
 	case 2:

@@ -17,7 +17,7 @@ type Element struct {
 // Encode makes an element of p, which it refers to. What looks like an integer
 // of 64 bits, without a plus sign or leading zeroes, becomes one.
 func Encode(p []byte) Element {
-	n, ok := parseInt(p)
+	n, ok := ParseInt(p)
 	return Element{p, n, ok}
 }
 
@@ -156,7 +156,7 @@ func (e Element) Find(lp []byte, from, skip int) int {
 func (e Element) is(lp []byte, at, size, head int) bool {
 	if c := lp[at]; c >= str6 && c < int13 || c >= str12 && c <= str32 {
 		if e.isInt && e.text == nil {
-			n, ok := parseInt(lp[at+head : at+size])
+			n, ok := ParseInt(lp[at+head : at+size])
 			return ok && n == e.n
 		}
 		return string(lp[at+head:at+size]) == string(e.text)
@@ -171,8 +171,9 @@ func (e Element) is(lp []byte, at, size, head int) bool {
 // EncodedSize is the number of bytes that p takes in a listpack.
 func EncodedSize(p []byte) int { return Encode(p).Size() }
 
-// parseInt reads what is exactly how an integer is spelled out.
-func parseInt(p []byte) (n int64, ok bool) {
+// ParseInt reads p if it is exactly what an integer would be formatted to: no plus
+// sign, no leading zeroes, no minus zero.
+func ParseInt(p []byte) (n int64, ok bool) {
 	if len(p) == 0 || len(p) > 20 {
 		return 0, false
 	}

@@ -250,7 +250,7 @@ func Get(lp []byte, at int, scratch []byte) []byte {
 // Equal says whether the element at a position is p.
 func Equal(lp []byte, at int, p []byte) bool {
 	if n, ok := Int(lp, at); ok {
-		m, isInt := parseInt(p)
+		m, isInt := ParseInt(p)
 		return isInt && m == n
 	}
 	return string(text(lp, at)) == string(p)
