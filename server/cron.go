@@ -131,6 +131,9 @@ func (s *Server) clientCron(c *conn) {
 // checkOutputLimit disconnects a client that does not read what it asked for.
 func (s *Server) checkOutputLimit(c *conn) {
 	waiting := int64(c.waiting())
+	if c == s.current {
+		waiting += int64(len(s.held.messages))
+	}
 	if waiting == 0 || c.has(flagReplica|flagPrimary|flagClosed) {
 		return // what waits for a replica is the log's business
 	}
@@ -151,6 +154,9 @@ func (s *Server) checkOutputLimit(c *conn) {
 	s.stats.outputLimits++
 	c.flags |= flagCloseNow
 	c.out.Buf, c.sent = nil, 0
+	if c == s.current {
+		s.held = heldPushes{}
+	}
 	s.wantWrite(c)
 }
 

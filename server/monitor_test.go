@@ -1,8 +1,11 @@
 package server_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/lockstep-db/lockstep/server/servertest"
 )
 
 func TestMonitorShowsWhatRedisShows(t *testing.T) {
@@ -92,4 +95,24 @@ func TestTheSlowLogShowsWhatRedisShows(t *testing.T) {
 		alice> SLOWLOG RESET
 		alice> PING
 		alice> SLOWLOG GET`, "--enable-debug-command", "yes")
+}
+
+// Nothing is written while a transaction runs, however much there is to be shown.
+func TestAMonitorThatIsOverItsLimitIsShownNothingMore(t *testing.T) {
+	i := servertest.Start(t, "--client-output-buffer-limit", "normal 1mb 0 0", "--client-output-buffer-limit", "replica 1mb 0 0")
+	watcher, c := i.Client(t), i.Client(t)
+	watcher.Must("OK", "CLIENT", "SETNAME", "watcher")
+	watcher.Must("OK", "MONITOR")
+	c.Must("OK", "MULTI")
+	for range 40 {
+		c.Must("QUEUED", "SET", "k", strings.Repeat("x", 100_000))
+	}
+	c.Must("QUEUED", "CLIENT", "LIST")
+	replies, _ := c.Do("EXEC").([]any)
+	for line := range strings.Lines(fmt.Sprint(replies[len(replies)-1])) {
+		if strings.Contains(line, "name=watcher") && !strings.Contains(line, " omem=0 ") {
+			t.Errorf("something waits for who is going to be hung up on: %s", line)
+		}
+	}
+	watcher.AwaitClose()
 }

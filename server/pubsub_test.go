@@ -212,3 +212,18 @@ func TestMessagesArePassedOnToReplicas(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// What a script publishes to the very client that runs it waits for the end of the
+// script, and is held to the client's limit until then, too.
+func TestAScriptThatPublishesToItsOwnClientIsHeldToTheLimit(t *testing.T) {
+	i := servertest.Start(t, "--client-output-buffer-limit", "pubsub 1mb 0 0")
+	c, other := i.Client(t), i.Client(t)
+	c.Do("HELLO", "3")
+	c.Do("SUBSCRIBE", "news")
+	c.Send("EVAL", `for i = 1, 40 do redis.call('publish', 'news', string.rep('x', 100000)) end
+		redis.call('set', 'seen', redis.call('info', 'stats'))`, "0")
+	c.AwaitClose()
+	if seen := other.Text("GET", "seen"); !strings.Contains(seen, "client_output_buffer_limit_disconnections:1\r\n") {
+		t.Error("the limit was passed unnoticed while the script ran")
+	}
+}

@@ -16,10 +16,22 @@ func (h *heldPushes) any() bool { return len(h.invalid)+len(h.messages) > 0 }
 // has the same parts as an array for who speaks RESP2.
 func (s *Server) push(c *conn, message []byte) {
 	if c == s.current {
-		s.held.messages = appendPush(s.held.messages, message, c)
+		s.hold(c, message)
 		return
 	}
 	s.pushNow(c, message)
+}
+
+// hold keeps a message for c until its command has been answered, within the limit of
+// what may wait for it: a script can publish without end.
+func (s *Server) hold(c *conn, message []byte) {
+	if c.has(flagCloseNow) {
+		return
+	}
+	s.held.messages = appendPush(s.held.messages, message, c)
+	if len(s.held.messages) > outputCheck {
+		s.checkOutputLimit(c)
+	}
 }
 
 func (s *Server) pushNow(c *conn, message []byte) {
