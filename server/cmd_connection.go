@@ -57,14 +57,8 @@ func (s *Server) cmdQuit(call *command.Call) {
 }
 
 func (s *Server) cmdSelect(call *command.Call) {
-	n, ok := parseInt(call.Args[1])
-	switch {
-	case !ok:
-		call.Fail(errNotInteger)
-	case n < 0 || n >= int64(s.keyspace.Databases()):
-		call.Fail(command.ErrDBOutOfRange)
-	default:
-		session(call).db = int(n)
+	if db, ok := call.DBArg(1); ok {
+		session(call).db = db.Index()
 		call.Out.OK()
 	}
 }

@@ -263,13 +263,36 @@ func (s *Server) touched(db int, key []byte) {
 	if s.tracking.clients > 0 {
 		s.invalidate(key)
 	}
-	s.watch.touch(db, key)
+	if len(s.watch.byKey) > 0 {
+		_, exists := s.keyspace.DB(db).Find(key)
+		s.watch.change(watchedKey{db, string(key)}, change{before: true, after: exists})
+	}
 }
 
-// touch makes the transactions of those who watch a key fail.
-func (w *watchTable) touch(db int, key []byte) {
-	for c := range w.byKey[watchedKey{db, string(key)}] {
-		c.flags |= flagDirtyCAS
+// change is what has happened to a watched key. When nothing is known of what was
+// there before, it counts as a value.
+type change struct {
+	before, after bool // is a value there, its time over or not?
+	expired       bool // the time of the one that is there now is over
+}
+
+// change makes the transactions of those who watch a key fail. A key whose time was
+// over when it was watched did not exist for them, so it is no change that it goes,
+// nor that another such key comes.
+func (w *watchTable) change(k watchedKey, what change) {
+	if !what.before && !what.after {
+		return
+	}
+	for c := range w.byKey[k] {
+		switch wasExpired := w.byConn[c][k]; {
+		case wasExpired && !what.after:
+			w.byConn[c][k] = false
+		case wasExpired && what.expired:
+		case !what.before && what.expired:
+			w.byConn[c][k] = true
+		default:
+			c.flags |= flagDirtyCAS
+		}
 	}
 }
 
@@ -281,9 +304,8 @@ func (s *Server) emptied(db int) {
 	}
 	for k := range s.watch.byKey {
 		if k.db == db {
-			if _, exists := s.keyspace.DB(db).Find([]byte(k.key)); exists {
-				s.watch.touch(db, []byte(k.key))
-			}
+			_, exists := s.keyspace.DB(db).Find([]byte(k.key))
+			s.watch.change(k, change{before: exists})
 		}
 	}
 }
@@ -297,10 +319,9 @@ func (s *Server) swapped(a, b int) {
 		if k.db != a && k.db != b {
 			continue
 		}
-		_, inA := s.keyspace.DB(a).Find([]byte(k.key))
-		_, inB := s.keyspace.DB(b).Find([]byte(k.key))
-		if inA || inB {
-			s.watch.touch(k.db, []byte(k.key))
-		}
+		now, then := s.keyspace.DB(k.db), s.keyspace.DB(a+b-k.db)
+		_, before := then.Find([]byte(k.key))
+		_, after := now.Find([]byte(k.key))
+		s.watch.change(k, change{before, after, expired(now, []byte(k.key), s.clock.unixMs)})
 	}
 }

@@ -28,10 +28,14 @@ func TestWatchedKeys(t *testing.T) {
 		{name: "FLUSHALL without the key", meddle: [][]string{{"FLUSHALL"}}},
 		{name: "SWAPDB brings another value", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"SWAPDB", "0", "1"}}, aborted: true},
 		{name: "SWAPDB of others", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"SWAPDB", "1", "2"}}},
+		{name: "what was over already when it was watched goes for good", before: [][]string{{"DEBUG", "SET-ACTIVE-EXPIRE", "0"}, {"SET", "k", "1", "PXAT", "1"}}, meddle: [][]string{{"GET", "k"}}},
+		{name: "what was over already is flushed", before: [][]string{{"DEBUG", "SET-ACTIVE-EXPIRE", "0"}, {"SET", "k", "1", "PXAT", "1"}}, meddle: [][]string{{"FLUSHALL"}}},
+		{name: "what was over already is swapped away", before: [][]string{{"DEBUG", "SET-ACTIVE-EXPIRE", "0"}, {"SET", "k", "1", "PXAT", "1"}}, meddle: [][]string{{"SWAPDB", "0", "1"}}},
+		{name: "what was over already is written again", before: [][]string{{"DEBUG", "SET-ACTIVE-EXPIRE", "0"}, {"SET", "k", "1", "PXAT", "1"}}, meddle: [][]string{{"GET", "k"}, {"SET", "k", "1"}}, aborted: true},
 		{name: "reading is no change", before: [][]string{{"SET", "k", "1"}}, meddle: [][]string{{"GET", "k"}, {"TTL", "k"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			i := servertest.Start(t)
+			i := servertest.Start(t, "--enable-debug-command", "yes")
 			c, other := i.Client(t), i.Client(t)
 			for _, words := range row.before {
 				c.Do(words...)

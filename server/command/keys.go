@@ -80,7 +80,7 @@ func rename(c *Call, unlessExists bool) bool {
 
 func runMove(c *Call) {
 	key := c.Args[1]
-	dst, ok := c.dbArg(2)
+	dst, ok := c.DBArg(2)
 	if !ok {
 		return
 	}
@@ -117,7 +117,7 @@ func parseCopy(c *Call) (o copyOptions, ok bool) {
 			o.replace = true
 		case equalFold(arg, "DB") && i+1 < len(c.Args):
 			i++
-			if o.dst, ok = c.dbArg(i); !ok {
+			if o.dst, ok = c.DBArg(i); !ok {
 				return o, false
 			}
 		default:
@@ -154,8 +154,8 @@ func runCopy(c *Call) {
 	c.Out.Int(1)
 }
 
-// dbArg reads the number of a database, or answers with an error.
-func (c *Call) dbArg(i int) (*store.DB, bool) {
+// DBArg reads the number of a database, or answers with an error.
+func (c *Call) DBArg(i int) (*store.DB, bool) {
 	n, ok := c.int32Arg(i)
 	if !ok {
 		return nil, false

@@ -139,6 +139,24 @@ func (r *redisServer) do(args ...[]byte) []byte {
 	return reply
 }
 
+// elsewhere has the other connection send a command.
+func (r *redisServer) elsewhere(db int, args ...[]byte) []byte {
+	r.t.Helper()
+	for _, request := range [][]byte{request([]byte("SELECT"), strconv.AppendInt(nil, int64(db), 10)), request(args...)} {
+		if _, err := r.marks.Write(request); err != nil {
+			r.t.Fatalf("send %s elsewhere: %v", spellArgs(args), err)
+		}
+	}
+	if _, err := readRaw(r.marked, nil); err != nil {
+		r.t.Fatalf("select a database elsewhere: %v", err)
+	}
+	reply, err := readRaw(r.marked, nil)
+	if err != nil {
+		r.t.Fatalf("reply to %s elsewhere: %v", spellArgs(args), err)
+	}
+	return reply
+}
+
 func (r *redisServer) must(line string) []byte {
 	r.t.Helper()
 	reply := r.do(words(r.t, line)...)

@@ -32,7 +32,7 @@ func newSubject(t testing.TB) *subject {
 	s := &subject{table: NewTable(), now: func() int64 { return time.Now().UnixMilli() }}
 	s.env = Env{Keyspace: store.New(store.Options{Databases: 16, Seed: 1}), Effects: &s.log, Rand: random.Uint64}
 	s.table.Add(&Spec{Name: "select", Arity: 2, Run: func(c *Call) {
-		if db, ok := c.dbArg(1); ok {
+		if db, ok := c.DBArg(1); ok {
 			s.db = db.Index()
 			c.Out.OK()
 		}
@@ -55,6 +55,9 @@ func (s *subject) do(args ...[]byte) []byte {
 	s.table.Execute(&s.call, spec)
 	return s.out.Buf
 }
+
+// elsewhere is do: without a server there are no clients.
+func (s *subject) elsewhere(_ int, args ...[]byte) []byte { return s.do(args...) }
 
 // takeEffects returns the effects since the last call, one a line.
 func (s *subject) takeEffects() []string { return s.log.take() }
@@ -136,7 +139,7 @@ func (s *subject) digest(key string) string {
 	if e, ok := s.env.Keyspace.DB(s.db).Find([]byte(key)); ok {
 		return dataset.OfValue(e).String()
 	}
-	return strings.Repeat("0", 40)
+	return missing
 }
 
 func (s *subject) speakRESP3() { s.out.Proto = 3 }
