@@ -57,6 +57,8 @@ func TestScriptCommandsAnswerAsRedisDoes(t *testing.T) {
 			{"EVAL", "#!lua flags=no-writes\nreturn redis.call('set','a',1)", "0"},
 			{"EVAL", "#!lua flags=no-writes\nreturn redis.pcall('set','a',1)", "0"},
 			{"EVAL_RO", "return redis.call('set','a',1)", "0"},
+			{"EVAL_RO", "return redis.pcall('pfcount','a')", "0"},
+			{"EVAL_RO", "return redis.pcall('publish','a','b')", "0"},
 			{"EVAL_RO", "return redis.call('get','missing')", "0"},
 			{"EVAL_RO", "#!lua\nreturn 1", "0"},
 			{"EVAL_RO", "#!lua flags=no-writes\nreturn 1", "0"},

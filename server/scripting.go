@@ -369,10 +369,10 @@ func (sc *scripting) refusal(spec *command.Spec, args [][]byte) string {
 			return "-" + string(why)
 		}
 	}
+	if run.readOnly && spec.Flags&(command.Write|command.MayReplicate) != 0 {
+		return "Write commands are not allowed from read-only scripts."
+	}
 	if spec.Flags&command.Write != 0 {
-		if run.readOnly {
-			return "Write commands are not allowed from read-only scripts."
-		}
 		// What has written can not be failed for a reason that was there before.
 		if !run.wrote {
 			if why := s.writeGate(); why != "" {
