@@ -344,18 +344,21 @@ func librariesOf(t *testing.T, n *node) []string {
 
 // Servers of both kinds in a row hold the same data, whatever is written at the top,
 // however they come to it: by a first snapshot while writes go on, by the rest of the
-// stream after a cut, by another snapshot when the rest is not there any more.
+// stream after a cut or a restart, by another snapshot when the rest is not there any
+// more.
 func TestEveryTypeTravelsThroughAChain(t *testing.T) {
 	every := slices.Sorted(maps.Keys(templates))
+	mixed := [][3]string{{real, lockstep, real}, {lockstep, real, lockstep}}
 	for _, row := range []struct {
 		name   string
 		groups []string
+		chains [][3]string
 	}{
-		{"all commands", every},
-		{"scripts", []string{"scripts", "scripts", "scripts", "keys"}},
-		{"streams", []string{"streams", "streams", "streams", "streams"}},
+		{"all commands", every, append(mixed, [3]string{lockstep, lockstep, lockstep})},
+		{"scripts", []string{"scripts", "scripts", "scripts", "keys"}, mixed},
+		{"streams", []string{"streams", "streams", "streams", "streams"}, mixed},
 	} {
-		for _, kinds := range [][3]string{{real, lockstep, real}, {lockstep, real, lockstep}} {
+		for _, kinds := range row.chains {
 			t.Run(row.name+" from "+strings.Join(kinds[:], " by "), func(t *testing.T) {
 				t.Parallel()
 				top := start(t, kinds[0], "--repl-backlog-size", "64mb")
@@ -385,6 +388,12 @@ func TestEveryTypeTravelsThroughAChain(t *testing.T) {
 					cut.below.untilField("master_link_status", "up")
 					cut.above.assertSyncs(before, 0, 1)
 				}
+				before := middle.counters()
+				bottom.shutdown()
+				more()
+				bottom.launch("--replicaof", "127.0.0.1 "+strconv.Itoa(lower.port()))
+				bottom.untilField("master_link_status", "up")
+				middle.assertSyncs(before, 0, 1)
 				compare := func() {
 					t.Helper()
 					settle(top)
@@ -398,7 +407,7 @@ func TestEveryTypeTravelsThroughAChain(t *testing.T) {
 				compare()
 
 				top.do("CONFIG", "SET", "repl-backlog-size", "16kb")
-				before := top.counters()
+				before = top.counters()
 				upper.cut()
 				middle.untilField("master_link_status", "down")
 				l = startLoad(t, top, row.groups...)
