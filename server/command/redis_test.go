@@ -66,7 +66,8 @@ func tryRedis(t testing.TB, path, dir string) *redisServer {
 	_ = free.Close()
 	cmd := exec.Command(path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "",
 		"--dir", dir, "--logfile", "redis.log", "--enable-debug-command", "yes",
-		"--repl-diskless-sync", "no", "--repl-ping-replica-period", "3600")
+		"--repl-diskless-sync", "no", "--repl-ping-replica-period", "3600",
+		"--repl-timeout", "3600") // who reads its stream acknowledges nothing
 	// A test that is ended from outside cleans nothing up.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
