@@ -101,7 +101,8 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if c.tx != nil && spec == s.execCommand {
 		flags |= c.tx.flags
 	}
-	if s.config.Maxmemory > 0 && s.outOfMemory() && (flags&command.DenyOOM != 0 || c.has(flagMulti) && queues(spec)) {
+	// What a script that is still running works on stays: nothing is evicted under it.
+	if s.config.Maxmemory > 0 && s.scripts.run == nil && s.outOfMemory() && (flags&command.DenyOOM != 0 || c.has(flagMulti) && queues(spec)) {
 		return command.ErrOutOfMemory
 	}
 	if flags&command.Write != 0 {

@@ -245,6 +245,7 @@ func TestStreamWaitsForTheFirstAckAfterAMark(t *testing.T) {
 // While a replica waits for its snapshot, it hears a newline every second; once it is
 // online, never.
 func TestNewlinesWhileWaiting(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	i := servertest.Start(t, "--repl-diskless-sync-delay", "3")
 	w := dialReplica(t, i)
 	w.expect([]string{"REPLCONF", "capa", "eof"}, "+OK")

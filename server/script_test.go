@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -313,6 +314,25 @@ func TestAScriptThatRunsTooLongLetsOthersEndIt(t *testing.T) {
 		}
 		other.Must("PONG", "PING")
 		busy.Must("PONG", "PING")
+	}
+}
+
+func TestNothingIsEvictedUnderAScriptThatRuns(t *testing.T) {
+	t.Parallel()
+	i := servertest.Start(t, "--busy-reply-threshold", "10", "--maxmemory-policy", "allkeys-lru")
+	busy, other := i.Client(t), i.Client(t)
+	used, _ := strconv.Atoi(other.Info("memory")["used_memory"])
+	other.Must("OK", "CONFIG", "SET", "maxmemory", strconv.Itoa(used+1<<20))
+	busy.Send("EVAL", `for i = 1, 300 do redis.call('set', 'k' .. i, ('x'):rep(10000)) end
+		local t = os.clock() while os.clock() - t < 0.5 do end return redis.call('dbsize')`, "0")
+	servertest.Until(t, "others are told that the server is busy", func() error {
+		if got := fmt.Sprint(other.Do("SET", "a", "1")); !strings.HasPrefix(got, "BUSY") {
+			return fmt.Errorf("SET: %s", got)
+		}
+		return nil
+	})
+	if got, _ := busy.Receive().(int64); got < 300 {
+		t.Errorf("%d of 300 keys are left", got)
 	}
 }
 
