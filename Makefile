@@ -94,14 +94,14 @@ clients: ## What applications do with go-redis, ioredis, node-redis, BullMQ and 
 
 .PHONY: differential
 differential: ## Random commands of all groups, here and on redis-server, for SECONDS each way: new seeds every time
-	$(call random-commands,$(SECONDS),)
+	$(call random-commands,$(SECONDS),,)
 
 # The same seeds every time, so that a change is judged by what it changes.
 .PHONY: differential-short
 differential-short:
-	$(call random-commands,45,1)
+	$(call random-commands,45,1,30)
 
-random-commands = LOCKSTEP_SECONDS=$(1) LOCKSTEP_FIRST_SEED=$(2) \
+random-commands = LOCKSTEP_SECONDS=$(1) LOCKSTEP_FIRST_SEED=$(2) LOCKSTEP_LAST_SEED=$(3) \
 	go test -timeout 0 -v -run '^TestRandomCommands(OnAServer)?BehaveAsOnRedis$$' ./server/command | grep -v '^=== \|^    --- PASS'
 
 .PHONY: fuzz

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -20,7 +21,8 @@ import (
 // differences_test.go and of the groups, with the reason.
 //
 // Runs with an even seed speak RESP3. LOCKSTEP_SEED=n repeats one run; LOCKSTEP_SECONDS=n
-// goes on with new seeds for so long, from LOCKSTEP_FIRST_SEED on if that is set; LOCKSTEP_STEPS=n changes the length of a run,
+// goes on with new seeds for so long, from LOCKSTEP_FIRST_SEED on and up to
+// LOCKSTEP_LAST_SEED if these are set; LOCKSTEP_STEPS=n changes the length of a run,
 // and LOCKSTEP_GROUP=name takes only one group of commands.
 // When a run fails, the commands that are not needed for that are left out of the
 // report.
@@ -50,9 +52,13 @@ func RunDifferential(t *testing.T, d Differential) {
 		seeds, seconds = []uint64{seed}, 0
 	}
 	first := variable(t, "LOCKSTEP_FIRST_SEED", uint64(time.Now().UnixNano())%1e12)
+	last := variable(t, "LOCKSTEP_LAST_SEED", math.MaxUint64)
 	begin := time.Now()
 	for i := 0; seconds > 0 && time.Since(begin) < seconds || seconds == 0 && i < len(seeds); i++ {
 		seed := first + uint64(i)
+		if seed > last {
+			return
+		}
 		if seconds == 0 {
 			seed = seeds[i]
 		}
