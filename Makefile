@@ -39,7 +39,7 @@ demo-down: ## Remove what `make demo` started
 	@hack/demo down
 
 .PHONY: test
-test: packages test-fast differential-short interop clients test-race test-apiserver test-e2e ## All tests; installs what they need
+test: packages test-fast test-large differential-short interop clients test-race test-apiserver test-e2e ## All tests; installs what they need
 	@echo "make test: all passed"
 
 ##@ Build
