@@ -70,6 +70,24 @@ func (w *workers) count() int {
 	return w.jobs
 }
 
+// goOnWhileFollowed lets the work go on, for so many jobs to begin with, while a
+// replica begins to follow, is cut off, and comes back.
+func (w *workers) goOnWhileFollowed(primary, replica *node, link *proxy, first int) {
+	more := func(jobs int) {
+		n := w.count()
+		primary.until("work to be done", func() (bool, string) { return primary.t.Failed() || w.count() > n+jobs, fmt.Sprint(w.count()) })
+	}
+	more(first)
+	replica.follow(link.port())
+	more(1000)
+	link.cut()
+	replica.untilField("master_link_status", "down")
+	more(500)
+	link.heal()
+	replica.untilField("master_link_status", "up")
+	more(1000)
+}
+
 func (w *workers) run(t *testing.T, addr string, seed uint64, does job) {
 	defer w.done.Done()
 	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 1})
@@ -218,19 +236,7 @@ func TestStreamsUnderWorkAreReplicated(t *testing.T) {
 		replica := start(t, r)
 		link := newProxy(t, primary)
 		w := work(t, primary)
-		more := func(jobs int) {
-			n := w.count()
-			primary.until("work to be done", func() (bool, string) { return t.Failed() || w.count() > n+jobs, fmt.Sprint(w.count()) })
-		}
-		more(1000)
-		replica.follow(link.port())
-		more(1000)
-		link.cut()
-		replica.untilField("master_link_status", "down")
-		more(500)
-		link.heal()
-		replica.untilField("master_link_status", "up")
-		more(1000)
+		w.goOnWhileFollowed(primary, replica, link, 1000)
 		w.halt()
 		replica.caughtUp(primary)
 		assertSameStreams(t, primary, replica)
