@@ -1,5 +1,7 @@
 package command
 
+const counts = "Valkey 8 tells replicas how many entries a group has read, 7.0 only with NOACK"
+
 const claims = "Redis 7.2 creates the consumer also when there is nothing for it; 7.0 does not"
 
 // streamScripts spell out what random commands can not: IDs that are made of the
@@ -26,11 +28,11 @@ var streamScripts = []script{
 		[]string{"0: XADD s MINID = 1-1 2-1 a 1"}, ""},
 	{"XTRIM that removes nothing sends nothing", []string{`XADD s 1-1 a 1 = "1-1"`, "XTRIM s MAXLEN ~ 0 LIMIT 0 = 1", "XTRIM s MAXLEN 5 = 0"}, nil, ""},
 	{"XREADGROUP sends claims", []string{`XADD s 1-1 a 1 = "1-1"`, "XGROUP CREATE s g 0 = OK", `XREADGROUP GROUP g c STREAMS s > = [["s" [["1-1" ["a" "1"]]]]]`},
-		[]string{"0: XCLAIM s g c 0 1-1 TIME @0 RETRYCOUNT 1 FORCE JUSTID LASTID 1-1"}, ""},
+		[]string{"MULTI", "0: XCLAIM s g c 0 1-1 TIME @0 RETRYCOUNT 1 FORCE JUSTID LASTID 1-1", "0: XGROUP SETID s g 1-1 ENTRIESREAD 1", "EXEC"}, counts},
 	{"XREADGROUP of two entries sends them as one", []string{`XADD s 1-1 a 1 = "1-1"`, `XADD s 2-1 a 1 = "2-1"`, "XGROUP CREATE s g 0 = OK",
 		`XREADGROUP GROUP g c STREAMS s > = [["s" [["1-1" ["a" "1"]] ["2-1" ["a" "1"]]]]]`},
 		[]string{"MULTI", "0: XCLAIM s g c 0 1-1 TIME @0 RETRYCOUNT 1 FORCE JUSTID LASTID 1-1",
-			"0: XCLAIM s g c 0 2-1 TIME @0 RETRYCOUNT 1 FORCE JUSTID LASTID 2-1", "EXEC"}, ""},
+			"0: XCLAIM s g c 0 2-1 TIME @0 RETRYCOUNT 1 FORCE JUSTID LASTID 2-1", "0: XGROUP SETID s g 2-1 ENTRIESREAD 2", "EXEC"}, counts},
 	{"XREADGROUP NOACK sends how far the group has come", []string{`XADD s 1-1 a 1 = "1-1"`, "XGROUP CREATE s g 0 = OK",
 		`XREADGROUP GROUP g c NOACK STREAMS s > = [["s" [["1-1" ["a" "1"]]]]]`},
 		[]string{"MULTI", "0: XGROUP CREATECONSUMER s g c", "0: XGROUP SETID s g 1-1 ENTRIESREAD 1", "EXEC"}, ""},
@@ -65,6 +67,13 @@ var streamScripts = []script{
 		"XREAD STREAMS s t 0 = ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.",
 		"XREADGROUP GROUP g c STREAMS s t > = ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified."}, nil,
 		"Redis 7.0 names XREAD in either case"},
+	{"XREAD + is the last entry", []string{`XADD s 1-1 a 1 = "1-1"`, `XADD s 2-0 a 2 = "2-0"`, `XADD s 2-1 a 3 = "2-1"`,
+		`XREAD COUNT 5 STREAMS s nosuch + + = [["s" [["2-1" ["a" "3"]]]]]`, "XDEL s 2-1 = 1", `XREAD STREAMS s + = [["s" [["2-0" ["a" "2"]]]]]`,
+		"XDEL s 1-1 2-0 = 2", "XREAD STREAMS s + = (nil)", "XGROUP CREATE s g 0 = OK",
+		"XREADGROUP GROUP g c STREAMS s + = ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer " +
+			"by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set."}, nil, "it came with Valkey 8"},
+	{"a group has nothing to read in an empty stream", []string{`XADD s 1-1 a 1 = "1-1"`, "XGROUP CREATE s g 0 = OK", "XTRIM s MAXLEN 0 = 1",
+		`XINFO GROUPS s = [["name" "g" "consumers" 0 "pending" 0 "last-delivered-id" "0-0" "entries-read" (nil) "lag" 0]]`}, nil, ""},
 	{"XINFO CONSUMERS knows who never got anything", []string{"XGROUP CREATE s g $ MKSTREAM = OK", "XGROUP CREATECONSUMER s g c = 1",
 		`XINFO CONSUMERS s g = [["name" "c" "pending" 0 "idle" 0 "inactive" -1]]`}, nil, "Redis 7.0 does not tell"},
 	{"XINFO STREAM FULL knows when a consumer was active", []string{`XADD s 1-1 a 1 = "1-1"`, "XGROUP CREATE s g 0 = OK",

@@ -11,6 +11,7 @@ const (
 	errReadGroupOption ReplyError = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead."
 	errReadNoAckOption ReplyError = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead."
 	errReadNewID       ReplyError = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
+	errReadTopID       ReplyError = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set."
 	errReadLastID      ReplyError = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set."
 )
 
@@ -122,6 +123,12 @@ func (o *readOptions) resolve(c *Call, ids []store.StreamID) (all []store.Stream
 			if s != nil {
 				id = s.LastID
 			}
+		case string(arg) == "+":
+			if o.group != nil {
+				c.Fail(errReadTopID)
+				return nil, false
+			}
+			id = beforeTop(s)
 		case string(arg) == ">":
 			if o.group == nil {
 				c.Fail(errReadNewID)
@@ -136,6 +143,19 @@ func (o *readOptions) resolve(c *Call, ids []store.StreamID) (all []store.Stream
 		ids = append(ids, id)
 	}
 	return ids, true
+}
+
+// beforeTop is what + stands for: the ID after which there is nothing but the last
+// entry of a stream, which may be nil, or after which the first one will come.
+func beforeTop(s *store.Stream) (id store.StreamID) {
+	switch {
+	case s == nil:
+	case s.Length == 0:
+		id = s.LastID
+	default:
+		id, _ = s.TopID().Prev()
+	}
+	return id
 }
 
 func readStreams(c *Call, grouped bool) {
@@ -170,7 +190,7 @@ func readStreams(c *Call, grouped bool) {
 }
 
 // wait blocks the call. What $ stands for is now that, and not what it will be
-// when there is something to read.
+// when there is something to read; + is what is last then.
 func (o *readOptions) wait(c *Call, ids []store.StreamID) {
 	for i, id := range ids {
 		if arg := &c.Args[o.keysAt+o.streams+i]; string(*arg) == "$" {
@@ -262,7 +282,9 @@ func (o *readOptions) deliver(c *Call, s *store.Stream, g *store.StreamGroup, to
 		c.alsoClaim(key, o.group, g, c.spellID(it.ID()), claimed{o.consumer, c.Now, 1})
 	}
 	c.Out.InsertArray(mark, int(n))
-	if o.noAck && n > 0 {
+	if n > 0 {
+		// A claim does not tell how many entries the group has read: without this the
+		// lag would be unknown on a replica, and after a failover.
 		c.alsoSetGroup(key, o.group, g)
 	}
 }

@@ -137,6 +137,7 @@ type streamLoader struct {
 	s     *store.Stream
 	group *store.StreamGroup    // the last one, which the next items belong to
 	owner *store.StreamConsumer // likewise
+	old   bool                  // Redis before 7.0 wrote it: groups do not tell what they have read
 }
 
 // loadStream makes the stream, or begins it with its first part.
@@ -176,9 +177,14 @@ func (l *streamLoader) add(item *rdb.StreamItem) error {
 			Length: st.Length, LastID: store.StreamID(st.Last), FirstID: store.StreamID(st.First),
 			MaxDeletedID: store.StreamID(st.MaxDeleted), Added: st.Added,
 		}, st.Complete)
+		l.old = !st.Complete
 	case rdb.StreamGroup:
-		l.group = l.s.AddGroup(item.Bytes, id, item.Read)
-		return check(l.group != nil, ErrDuplicate)
+		if l.group = l.s.AddGroup(item.Bytes, id, item.Read); l.group == nil {
+			return ErrDuplicate
+		}
+		if l.old {
+			l.s.GuessRead(l.group)
+		}
 	case rdb.StreamPending:
 		return check(l.group.LoadPending(id, item.Time, item.Deliveries), ErrDuplicate)
 	case rdb.StreamConsumer:

@@ -123,6 +123,44 @@ func streamFile(t *testing.T, db *store.DB) string {
 	return string(rdb.AppendEOF(enc.Buf, rdb.Checksum(0, enc.Buf)))
 }
 
+// Redis 5 wrote neither what was ever added to a stream nor what groups had read.
+func TestWhatGroupsOfRedis5HaveReadIsToldFromTheEdgesOfTheStream(t *testing.T) {
+	now := streamPayload(func(enc *rdb.Encoder) {
+		enc.Count(2)
+		enc.StreamGroup([]byte("done"), rdb.StreamID{Ms: 1, Seq: 1}, 1)
+		enc.Count(0)
+		enc.Count(0)
+		enc.StreamGroup([]byte("new"), rdb.StreamID{}, 0)
+		enc.Count(0)
+		enc.Count(0)
+	})
+	then := bytes.Clone(now)
+	then[0] = 15                                                                         // RDB_TYPE_STREAM_LISTPACKS
+	then = bytes.Replace(then, []byte{1, 1, 1, 1, 1, 0, 0, 1, 2}, []byte{1, 1, 1, 2}, 1) // length, last; first, deleted, added; groups
+	then = bytes.Replace(then, []byte("done\x01\x01\x01"), []byte("done\x01\x01"), 1)
+	then = bytes.Replace(then, []byte("new\x00\x00\x00"), []byte("new\x00\x00"), 1)
+	then = rdb.AppendFooter(then[:len(then)-10], 0)
+	if len(then) != len(now)-7 {
+		t.Fatalf("%x is not %x without what came with Redis 7", then, now)
+	}
+	for name, payload := range map[string][]byte{"as it is": now, "as it was": then} {
+		ks := store.New(store.Options{Databases: 1, Seed: 1})
+		defer ks.Close()
+		v, err := rdb.ParseDump(payload)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := Load(ks.DB(0), []byte("key"), &v, 0); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		e, _ := ks.DB(0).Find([]byte("key"))
+		s := e.Stream()
+		if done, fresh := s.Group([]byte("done")).Read, s.Group([]byte("new")).Read; done != 1 || fresh != 0 || s.Added != 1 {
+			t.Errorf("%s: the groups have read %d and %d of %d, want 1 and 0 of 1", name, done, fresh, s.Added)
+		}
+	}
+}
+
 func TestAStreamInManyPartsIsTheStreamThatWasWritten(t *testing.T) {
 	ks := store.New(store.Options{Databases: 2, Seed: 1})
 	defer ks.Close()

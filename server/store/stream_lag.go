@@ -21,7 +21,7 @@ func (s *Stream) Delivered(g *StreamGroup, id StreamID) {
 // be told.
 func (s *Stream) Lag(g *StreamGroup) (lag int64, ok bool) {
 	switch {
-	case s.Added == 0:
+	case s.Length == 0:
 		return 0, true
 	case g.LastID.Less(s.FirstID) && s.MaxDeletedID.Less(s.FirstID):
 		// All that is there is still to come, without a gap.
@@ -37,6 +37,10 @@ func (s *Stream) Lag(g *StreamGroup) (lag int64, ok bool) {
 func (s *Stream) gapFrom(from StreamID) bool {
 	return s.Length > 0 && !s.MaxDeletedID.IsZero() && !s.MaxDeletedID.Less(from)
 }
+
+// GuessRead sets what a group has read where nobody has counted, as in what Redis
+// wrote before 7.0.
+func (s *Stream) GuessRead(g *StreamGroup) { g.Read = s.readUpTo(g.LastID) }
 
 // readUpTo is how many entries that were ever added have an ID up to one,
 // UnknownRead if that can not be told: within the stream nobody counts.

@@ -477,6 +477,15 @@ func TestTheLagOfAGroup(t *testing.T) {
 			s.Delivered(g, id(1))
 			s.Trim(StreamTrim{MaxLength: 4})
 		}, "4"},
+		{"is nothing when all that was there is trimmed", func(s *Stream, g *StreamGroup) {
+			s.Delivered(g, id(1))
+			s.Trim(StreamTrim{MaxLength: 0})
+		}, "0"},
+		{"is known again when all up to what was deleted ahead is gone", func(s *Stream, g *StreamGroup) {
+			s.Delivered(g, id(1))
+			s.Delete(id(2))
+			s.Delete(id(1))
+		}, "8"},
 		{"goes on after what was trimmed unread", func(s *Stream, g *StreamGroup) {
 			s.Trim(StreamTrim{MaxLength: 4})
 			s.Delivered(g, id(7))
