@@ -40,6 +40,16 @@ func (s *Server) weigh(c *conn) {
 	c.weight = now
 }
 
+// affords weighs c before what it sent is executed, and says whether it is still
+// connected: afterwards its arguments would be gone, and their memory with them.
+func (s *Server) affords(c *conn) bool {
+	s.weigh(c)
+	if s.weights.total > s.weights.limit {
+		s.evictClients()
+	}
+	return !c.has(flagClosed)
+}
+
 // unweigh takes a connection out that is gone or has become a replica.
 func (s *Server) unweigh(c *conn) {
 	s.weights.total -= c.weight

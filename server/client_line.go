@@ -26,11 +26,14 @@ func (s *Server) clientLine(c *conn) string {
 	fmt.Fprintf(&b, " sub=%d psub=%d ssub=%d multi=%d watch=%d",
 		c.subscribed(topicChannel), c.subscribed(topicPattern), c.subscribed(topicShard), multi, len(s.watch.byConn[c]))
 	queries, room := len(c.in), cap(c.in)-len(c.in)
+	taken, arguments := c.parser.Taken()
+	queries -= min(taken, queries)
 	if c == s.current && c.reading > queries {
 		queries, room = c.reading, len(s.readBuf)-c.reading
 	}
-	fmt.Fprintf(&b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=0 omem=%d tot-mem=%d",
-		queries, max(0, room), s.argumentBytes(c), multiMem, cap(c.out.Buf), cap(c.out.Buf), c.waiting(), max(0, cap(c.out.Buf)-keepOut), c.memory())
+	fmt.Fprintf(&b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=%d omem=%d tot-mem=%d",
+		queries, max(0, room), s.argumentBytes(c)+arguments, multiMem, cap(c.out.Buf), cap(c.out.Buf),
+		min(c.waiting(), firstReplies), (c.waitingMore()+firstReplies-1)/firstReplies, c.waitingMore(), c.memory())
 	fmt.Fprintf(&b, " events=%s cmd=%s user=%s redir=%d resp=%d", s.eventLetters(fd, c), lastCommand(c), c.user.Name(), c.redirection(), max(c.out.Proto, 2))
 	fmt.Fprintf(&b, " lib-name=%s lib-ver=%s tot-net-in=%d tot-net-out=%d tot-cmds=%d", c.libName, c.libVer, c.netInput, c.netOutput, c.commands)
 	return b.String()

@@ -165,3 +165,86 @@ func TestAReplyThatOnlyOneClientCouldHoldEvictsIt(t *testing.T) {
 		return nil
 	})
 }
+
+func TestRefusalsOfClientCommandsAreThoseOfRedis(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	id := c.Text("CLIENT", "ID")
+	for _, row := range []struct{ say, want string }{
+		{"KILL MAXAGE x", "ERR maxage is not an integer or out of range"},
+		{"KILL MAXAGE 0", "ERR maxage should be greater than 0"},
+		{"KILL ID 0", "ERR client-id should be greater than 0"},
+		{"LIST ID -1", ""},
+		{"LIST ID x", "ERR Invalid client ID"},
+		{"PAUSE x", "ERR timeout is not an integer or out of range"},
+		{"PAUSE 9223372036854775807", "ERR timeout is out of range"},
+		{"PAUSE 1 SOME", "ERR CLIENT PAUSE mode must be WRITE or ALL"},
+		{"PAUSE 1 WRITE x", "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP."},
+		{"UNBLOCK " + id + " ERROR x", "ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP."},
+		{"PAUSE 9000000000000000000 WRITE", "OK"},
+		{"UNPAUSE", "OK"},
+	} {
+		c.Must(row.want, append([]string{"CLIENT"}, strings.Fields(row.say)...)...)
+	}
+}
+
+// TestALargeArgumentOccupiesWhatItIsLong: the last read of one doubled the buffer, and
+// what CLIENT LIST calls qbuf had the request's beginning in it.
+func TestALargeArgumentOccupiesWhatItIsLong(t *testing.T) {
+	i := servertest.Start(t)
+	admin := i.Client(t)
+	for _, size := range []int{1 << 20, 3_000_001} {
+		c := i.Client(t)
+		id := c.Text("CLIENT", "ID")
+		c.Write([]byte("*3\r\n$4\r\nECHO\r\n$" + strconv.Itoa(size) + "\r\n" + strings.Repeat("x", size)))
+		var values map[string]string
+		servertest.Until(t, "all is received", func() error {
+			_, values = fieldsOf(admin.Text("CLIENT", "LIST", "ID", id))
+			if values["qbuf"] != strconv.Itoa(size) {
+				return fmt.Errorf("qbuf=%s, want %d", values["qbuf"], size)
+			}
+			return nil
+		})
+		if n := memoryOf(t, admin, id); n > size+8<<10 {
+			t.Errorf("%d bytes occupy %d", size, n)
+		}
+		if values["argv-mem"] != "4" {
+			t.Errorf("argv-mem=%s, want the four bytes of ECHO", values["argv-mem"])
+		}
+	}
+}
+
+func TestWhoSendsMoreThanClientsMayOccupyIsEvictedBeforeItIsExecuted(t *testing.T) {
+	i := servertest.Start(t, "--maxmemory-clients", "3mb")
+	c := i.Client(t)
+	c.Must("OK", "MSET", "k", "v", "l", strings.Repeat("x", 1<<20))
+	c.Write(servertest.Request("MSET", "k", "w", "l", strings.Repeat("x", 4<<20)))
+	c.AwaitClose()
+	i.Client(t).Must("v", "GET", "k")
+}
+
+func TestWaitingRepliesAreToldToTheByte(t *testing.T) {
+	i := servertest.Start(t)
+	admin, listener := i.Client(t), i.Client(t)
+	id := listener.Text("CLIENT", "ID")
+	listener.Send("SUBSCRIBE", "c")
+	listener.Receive()
+	last := 0
+	servertest.Until(t, "its messages wait", func() error {
+		for range 20 {
+			admin.Do("PUBLISH", "c", strings.Repeat("x", 10_000))
+			_, values := fieldsOf(admin.Text("CLIENT", "LIST", "ID", id))
+			omem, _ := strconv.Atoi(values["omem"])
+			if last > 0 && omem > 0 && omem-last > 11_000 {
+				t.Fatalf("omem went from %d to %d for 10,000 bytes", last, omem)
+			}
+			if want := (omem + 16383) / 16384; values["oll"] != strconv.Itoa(want) || omem > 0 && values["obl"] != "16384" {
+				t.Fatalf("obl=%s oll=%s omem=%d", values["obl"], values["oll"], omem)
+			}
+			last = omem
+		}
+		if last < 200_000 {
+			return fmt.Errorf("omem=%d", last)
+		}
+		return nil
+	})
+}

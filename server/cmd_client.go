@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -116,7 +117,7 @@ func (s *Server) cmdClientList(call *command.Call) {
 		var ids []int64
 		for _, a := range args[1:] {
 			id, ok := parseInt(a)
-			if !ok || id < 1 {
+			if !ok {
 				call.Fail("ERR Invalid client ID")
 				return
 			}
@@ -244,6 +245,10 @@ func (s *Server) cmdClientNoTouch(call *command.Call) {
 	}
 }
 
+// longestPause is what a pause is cut to: a hundred years, in range of every sum of
+// times.
+const longestPause = 100 * 365 * 24 * time.Hour
+
 func (s *Server) cmdClientPause(call *command.Call) {
 	all := true
 	switch {
@@ -251,12 +256,15 @@ func (s *Server) cmdClientPause(call *command.Call) {
 	case len(call.Args) == 4 && foldIs(call.Args[3], "write"):
 		all = false
 	case len(call.Args) == 4 && foldIs(call.Args[3], "all"):
-	default:
+	case len(call.Args) == 4:
 		call.Fail("ERR CLIENT PAUSE mode must be WRITE or ALL")
+		return
+	default:
+		call.Fail(errSubSyntax("client", call.Args[1]))
 		return
 	}
 	ms, ok := parseInt(call.Args[2])
-	if !ok || ms > int64(1<<62)/int64(time.Millisecond) {
+	if !ok {
 		call.Fail("ERR timeout is not an integer or out of range")
 		return
 	}
@@ -264,6 +272,11 @@ func (s *Server) cmdClientPause(call *command.Call) {
 		call.Fail("ERR timeout is negative")
 		return
 	}
+	if ms > math.MaxInt64-s.clock.unixMs {
+		call.Fail("ERR timeout is out of range")
+		return
+	}
+	ms = min(ms, int64(longestPause/time.Millisecond))
 	s.pauseClients(time.Duration(ms)*time.Millisecond, all)
 	call.Out.OK()
 }
@@ -275,8 +288,11 @@ func (s *Server) cmdClientUnblock(call *command.Call) {
 	case len(call.Args) == 4 && foldIs(call.Args[3], "timeout"):
 	case len(call.Args) == 4 && foldIs(call.Args[3], "error"):
 		why = unblockError
-	default:
+	case len(call.Args) == 4:
 		call.Fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+		return
+	default:
+		call.Fail(errSubSyntax("client", call.Args[1]))
 		return
 	}
 	id, ok := parseInt(call.Args[2])

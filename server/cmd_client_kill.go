@@ -98,8 +98,11 @@ func (f *killFilter) option(s *Server, name, value []byte) command.ReplyError {
 		f.id = id
 	case foldIs(name, "maxage"):
 		age, ok := parseInt(value)
-		if !ok || age < 1 {
+		if !ok {
 			return "ERR maxage is not an integer or out of range"
+		}
+		if age < 1 {
+			return "ERR maxage should be greater than 0"
 		}
 		f.maxAge = age
 	case foldIs(name, "type"):

@@ -49,7 +49,7 @@ func (s *Server) cmdConfigGet(call *command.Call) {
 
 func (s *Server) cmdConfigSet(call *command.Call) {
 	if len(call.Args)%2 != 0 {
-		call.Fail(errSubArity("config|set"))
+		call.Fail(errSyntax)
 		return
 	}
 	var pairs []config.Pair

@@ -180,7 +180,12 @@ func parseHello(call *command.Call, proto int) (hello, bool) {
 
 func (s *Server) greet(call *command.Call, c *conn) {
 	out := call.Out
-	out.Map(7)
+	zone := s.config.AvailabilityZone
+	if zone != "" {
+		out.Map(8)
+	} else {
+		out.Map(7)
+	}
 	out.BulkString("server")
 	out.BulkString("redis")
 	out.BulkString("version")
@@ -199,4 +204,8 @@ func (s *Server) greet(call *command.Call, c *conn) {
 	}
 	out.BulkString("modules")
 	out.Array(0)
+	if zone != "" {
+		out.BulkString("availability_zone")
+		out.BulkString(zone)
+	}
 }

@@ -267,7 +267,7 @@ func (s *Server) debugProtocol(call *command.Call) {
 	}
 	write, known := kinds[strings.ToLower(string(call.Args[2]))]
 	if !known {
-		call.Fail("ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false")
+		call.Fail("ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false")
 		return
 	}
 	write()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"syscall"
 
 	"github.com/lockstep-db/lockstep/server/acl"
@@ -177,8 +178,12 @@ func (s *Server) roomToRead(c *conn) []byte {
 	if cap(c.in) >= want {
 		return c.in
 	}
+	need := c.parser.Need()
+	if need > keepIn && need > len(c.in) && cap(c.in) >= need {
+		return c.in // the end of a large argument: what comes behind it gets a smaller buffer
+	}
 	size := max(want, 2*len(c.in))
-	if need := c.parser.Need(); need >= want {
+	if need >= want {
 		size = min(need, max(want, 8*len(c.in)))
 	}
 	grown := make([]byte, len(c.in), size)
@@ -191,6 +196,9 @@ func (s *Server) roomToRead(c *conn) []byte {
 // consume executes the requests in data and keeps the rest. owned says that
 // data is c.in with more bytes behind it, otherwise it is the shared buffer.
 func (s *Server) consume(c *conn, data []byte, owned bool) {
+	if owned && s.weights.limit > 0 && !s.affords(c) {
+		return
+	}
 	c.reading = len(data)
 	used := s.execute(c, data)
 	c.reading = 0
@@ -293,8 +301,11 @@ func (s *Server) protocolError(c *conn, err error, data []byte) {
 		panic("the parser only returns protocol errors: " + err.Error())
 	}
 	s.stats.protocolErrors++
-	s.log.Verbosef("Protocol error (%s) from client: %s. Query buffer begins with: %q",
-		string(pe), s.clientLine(c), data[:min(len(data), 128)])
+	seen := fmt.Sprintf("%q", data[:min(len(data), 128)])
+	if s.config.HideUserData {
+		seen = "*redacted*"
+	}
+	s.log.Verbosef("Protocol error (%s) from client: %s. Query buffer begins with: %s", string(pe), s.clientLine(c), seen)
 	c.out.Error("ERR " + pe.Error())
 	s.wantWrite(c)
 	s.closeAfterReply(c)
@@ -413,6 +424,14 @@ func (c *conn) flushed(s *Server) bool {
 
 // waiting is how many bytes of replies are not written yet.
 func (c *conn) waiting() int { return len(c.out.Buf) - c.sent + c.tls.pending() }
+
+// firstReplies is how much of what waits is not held against a client. Redis keeps it
+// in a buffer that every client has (obl), and the rest in a list of such buffers (oll
+// and omem), to which the output limits apply.
+const firstReplies = 16 << 10
+
+// waitingMore is how many bytes of replies are waiting beyond the first ones.
+func (c *conn) waitingMore() int { return max(0, c.waiting()-firstReplies) }
 
 // closeConn ends a connection at once. Closing it twice is harmless.
 func (s *Server) closeConn(c *conn) {

@@ -34,6 +34,8 @@ func (s *Server) cron() {
 	if s.cronPaused {
 		return
 	}
+	begun := s.clock.elapsed()
+	defer func() { s.stats.cronTime += s.clock.elapsed() - begun }()
 	if !s.loading {
 		s.expiring.slow(s)
 		s.saving.check(s)
@@ -92,6 +94,8 @@ func (s *Server) sampleRates() {
 	s.stats.rates[2].sample(s.stats.netOutput, now)
 	s.stats.rates[3].sample(s.repl.stats.input, now)
 	s.stats.rates[4].sample(s.repl.stats.output, now)
+	s.stats.rates[5].sample(s.stats.turns, now)
+	s.stats.rates[6].sample(int64(s.stats.turnTime/time.Microsecond), now)
 }
 
 // clientsCron looks at a part of the connections, so that all of them are
@@ -130,7 +134,7 @@ func (s *Server) clientCron(c *conn) {
 
 // checkOutputLimit disconnects a client that does not read what it asked for.
 func (s *Server) checkOutputLimit(c *conn) {
-	waiting := int64(c.waiting())
+	waiting := int64(c.waitingMore())
 	if c == s.current {
 		waiting += int64(len(s.held.messages))
 	}

@@ -12,7 +12,6 @@ import (
 const (
 	errFailoverForce     command.ReplyError = "ERR FAILOVER with force option requires both a timeout and target HOST and IP."
 	errFailoverTimeout   command.ReplyError = "ERR FAILOVER timeout must be greater than 0"
-	errFailoverPort      command.ReplyError = "ERR FAILOVER target port must be an integer from 1 to 65535"
 	errFailoverRunning   command.ReplyError = "ERR FAILOVER already in progress."
 	errFailoverReplica   command.ReplyError = "ERR FAILOVER is not valid when server is a replica."
 	errFailoverNobody    command.ReplyError = "ERR FAILOVER requires connected replicas."
@@ -85,23 +84,18 @@ func parseFailover(args [][]byte) (o failoverOptions, refusal command.ReplyError
 			i++
 		case foldIs(args[i], "to") && left >= 2 && o.host == "":
 			port, ok := parseInt(args[i+2])
-			if !ok || port < 1 || port > 65535 {
-				return o, errFailoverPort
+			if !ok {
+				return o, errNotInteger
 			}
 			o.host, o.port = string(args[i+1]), port
 			i += 2
-			if left >= 3 && foldIs(args[i+1], "force") {
-				o.force = true
-				i++
-			}
+		case foldIs(args[i], "force") && !o.force:
+			o.force = true
 		case foldIs(args[i], "abort") && len(args) == 1:
 			o.abort = true
 		default:
 			return o, errSyntax
 		}
-	}
-	if o.force && (!o.hasTimeout || o.host == "") {
-		return o, errFailoverForce
 	}
 	return o, ""
 }
@@ -115,6 +109,8 @@ func (s *Server) failoverGate(o failoverOptions) command.ReplyError {
 		return errFailoverReplica
 	case len(r.feeds) == 0:
 		return errFailoverNobody
+	case o.force && (!o.hasTimeout || o.host == ""):
+		return errFailoverForce
 	case o.host == "":
 		return ""
 	}

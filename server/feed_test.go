@@ -420,6 +420,9 @@ func TestFailoverGivesUpInTime(t *testing.T) {
 		want string
 	}{
 		{[]string{"FAILOVER", "TO", "127.0.0.1", "7778"}, "ERR FAILOVER target HOST and PORT is not a replica."},
+		{[]string{"FAILOVER", "FORCE"}, "ERR FAILOVER with force option requires both a timeout and target HOST and IP."},
+		{[]string{"FAILOVER", "FORCE", "FORCE"}, "ERR syntax error"},
+		{[]string{"FAILOVER", "TO", "127.0.0.1", "x"}, "ERR value is not an integer or out of range"},
 		{[]string{"FAILOVER", "TO", "127.0.0.1", "7777", "FORCE"}, "ERR FAILOVER with force option requires both a timeout and target HOST and IP."},
 		{[]string{"FAILOVER", "TIMEOUT", "0"}, "ERR FAILOVER timeout must be greater than 0"},
 		{[]string{"FAILOVER", "ABORT"}, "ERR No failover in progress."},

@@ -55,6 +55,7 @@ var infoSections = []infoSection{
 	{"latencystats", false, (*Server).infoLatencystats},
 	{"cluster", true, func(_ *Server, b *infoBuilder) { b.section("Cluster"); b.field("cluster_enabled", 0) }},
 	{"keyspace", true, (*Server).infoKeyspace},
+	{"debug", false, (*Server).infoDebug},
 }
 
 func (s *Server) cmdInfo(call *command.Call) {
@@ -74,7 +75,7 @@ func (s *Server) cmdInfo(call *command.Call) {
 	}
 	plain := len(call.Args) == 1
 	call.Out.Verbatim("txt", s.info(func(sec *infoSection) bool {
-		return all || wanted[sec.name] || plain && sec.standard
+		return all && sec.name != "debug" || wanted[sec.name] || plain && sec.standard
 	}))
 }
 
@@ -126,7 +127,11 @@ func (s *Server) infoServer(b *infoBuilder) {
 	b.field("executable", exe)
 	b.field("config_file", s.config.File())
 	b.field("io_threads_active", 0)
+	b.field("availability_zone", s.config.AvailabilityZone)
 	s.infoListeners(b)
+	if st := s.stopping; st != nil {
+		b.field("shutdown_in_milliseconds", max(0, st.deadline-s.clock.elapsed()).Milliseconds())
+	}
 }
 
 // infoListeners tells where clients come in, a line for each kind.
@@ -309,7 +314,21 @@ func (s *Server) infoStats(b *infoBuilder) {
 	b.field("acl_access_denied_channel", st.denied[acl.DeniedChannel])
 	b.field("client_query_buffer_limit_disconnections", st.queryLimitHits)
 	b.field("client_output_buffer_limit_disconnections", st.outputLimits)
-	b.field("reactor_turns", st.turns)
+	b.field("eventloop_cycles", st.turns)
+	b.field("eventloop_duration_sum", int64(st.turnTime/time.Microsecond))
+	b.field("eventloop_duration_cmd_sum", int64(st.commandTime()/time.Microsecond))
+	turns := st.rates[5].perSecond()
+	b.field("instantaneous_eventloop_cycles_per_sec", int64(turns))
+	b.field("instantaneous_eventloop_duration_usec", int64(st.rates[6].perSecond()/max(turns, 1)))
+}
+
+// infoDebug is shown to those who ask for it by its name.
+func (s *Server) infoDebug(b *infoBuilder) {
+	b.section("Debug")
+	b.field("eventloop_duration_aof_sum", 0)
+	b.field("eventloop_duration_cron_sum", int64(s.stats.cronTime/time.Microsecond))
+	b.field("eventloop_duration_max", int64(s.stats.longestTurn/time.Microsecond))
+	b.field("eventloop_cmd_per_cycle_max", s.stats.mostCommands)
 }
 
 func (s *Server) infoReplicationSection(b *infoBuilder) {

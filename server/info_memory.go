@@ -105,6 +105,7 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	b.field("mem_aof_buffer", 0)
 	b.field("mem_allocator", "lockstep-slab")
 	b.field("active_defrag_running", 0)
+	b.field("mem_overhead_db_hashtable_rehashing", 0)
 	b.field("lazyfree_pending_objects", store.Detached+store.Orphans)
 	b.field("lazyfreed_objects", store.Released)
 	s.infoCollector(b)

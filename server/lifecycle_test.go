@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -329,5 +330,69 @@ func TestInfoSections(t *testing.T) {
 				t.Errorf("INFO %s has %q", row.args, other)
 			}
 		}
+	}
+}
+
+func TestInfoTellsOfTheTurnsOfTheLoop(t *testing.T) {
+	c := servertest.Start(t, "--hz", "100", "--availability-zone", "here").Client(t)
+	for range 10 {
+		c.Must("PONG", "PING")
+	}
+	info := c.Info("stats", "debug", "server")
+	for _, name := range []string{"eventloop_cycles", "eventloop_duration_sum", "eventloop_duration_cmd_sum", "eventloop_duration_max",
+		"eventloop_cmd_per_cycle_max"} {
+		if n, err := strconv.Atoi(info[name]); err != nil || n <= 0 {
+			t.Errorf("%s:%s", name, info[name])
+		}
+	}
+	if info["availability_zone"] != "here" {
+		t.Errorf("availability_zone:%s", info["availability_zone"])
+	}
+	servertest.Until(t, "rates are known", func() error {
+		info := c.Info("stats", "debug")
+		for _, name := range []string{"instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec", "eventloop_duration_cron_sum"} {
+			if n, err := strconv.Atoi(info[name]); err != nil || n <= 0 {
+				return fmt.Errorf("%s:%s", name, info[name])
+			}
+		}
+		return nil
+	})
+	if strings.Contains(c.Text("INFO", "everything"), "# Debug") {
+		t.Error("INFO everything has the section that is shown by name only")
+	}
+	if greeting := fmt.Sprint(c.Do("HELLO", "2")); !strings.Contains(greeting, "availability_zone here") {
+		t.Errorf("HELLO does not tell the zone: %s", greeting)
+	}
+}
+
+// TestASecondShutdownWaitsAsTheFirst: it ended the server at once, without the replica
+// that the first one waited for.
+func TestASecondShutdownWaitsAsTheFirst(t *testing.T) {
+	i := servertest.StartProcess(t, "--repl-diskless-sync-delay", "0", "--shutdown-timeout", "100")
+	w := dialReplica(t, i)
+	w.online()
+	admin, first, second := i.Client(t), i.Client(t), i.Client(t)
+	admin.Must("OK", "SET", "k", "v") // which the replica never acknowledges
+	first.Send("SHUTDOWN")
+	second.Send("SHUTDOWN")
+	servertest.Until(t, "both wait", func() error {
+		info := admin.Info("everything")
+		if left, err := strconv.Atoi(info["shutdown_in_milliseconds"]); err != nil || left <= 0 || info["blocked_clients"] != "2" {
+			return fmt.Errorf("shutdown_in_milliseconds:%s, blocked_clients:%s", info["shutdown_in_milliseconds"], info["blocked_clients"])
+		}
+		return nil
+	})
+	admin.Must("OK", "SHUTDOWN", "ABORT")
+	for _, c := range []*servertest.Client{first, second} {
+		if reply := fmt.Sprint(c.Receive()); reply != "ERR Errors trying to SHUTDOWN. Check logs." {
+			t.Errorf("the waiting SHUTDOWN was told %q", reply)
+		}
+	}
+	if _, there := admin.Info("server")["shutdown_in_milliseconds"]; there {
+		t.Error("the shutdown is still announced")
+	}
+	admin.Send("SHUTDOWN", "NOW")
+	if text := awaitExit(t, i); !strings.Contains(text, "Lagging replica") || !strings.Contains(text, "0 of 1 replicas are in sync") {
+		t.Errorf("the log does not tell who lagged:\n%s", text)
 	}
 }

@@ -164,7 +164,7 @@ func (s *Server) loop() {
 	for !s.stopped {
 		n := s.poll()
 		s.clock.update()
-		s.stats.turns++
+		commands := s.stats.commands
 		for i := range s.events[:n] {
 			if s.stopped {
 				break // what executed now would not be in the final snapshot
@@ -173,6 +173,7 @@ func (s *Server) loop() {
 		}
 		s.runTimers()
 		s.endBatch()
+		s.stats.turned(s.clock.elapsed()-s.clock.mono, s.stats.commands-commands)
 	}
 }
 

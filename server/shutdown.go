@@ -13,6 +13,7 @@ type shutdownOptions struct {
 	save, noSave bool
 	now          bool // do not wait for replicas
 	force        bool // stop also when the snapshot fails
+	signal       bool // it was a signal, not a command
 }
 
 // stopping is a shutdown that waits for replicas to catch up.
@@ -28,10 +29,12 @@ const errShutdown command.ReplyError = "ERR Errors trying to SHUTDOWN. Check log
 // everything (at most shutdown-timeout), a snapshot is written if the
 // configuration asks for one, then the sockets are closed.
 func (s *Server) shutdown(o shutdownOptions) error {
-	if s.stopping != nil {
-		// The second signal means it.
-		s.stopping.force = s.stopping.force || o.force
-		return s.finishShutdown()
+	if st := s.stopping; st != nil {
+		st.force = st.force || o.force
+		if !o.now && !o.signal {
+			return nil // waits as well
+		}
+		return s.finishShutdown() // the second signal means it
 	}
 	s.log.Warningf("User requested shutdown (%s)...", o.reason)
 	s.stopping = &stopping{shutdownOptions: o}
@@ -66,6 +69,7 @@ func (s *Server) shutdownCron() {
 
 func (s *Server) finishShutdown() error {
 	st := s.stopping
+	s.logReplicas()
 	s.abortSnapshot()
 	save := st.save || !st.noSave && (len(s.config.Save) > 0 || s.config.Managed)
 	if save && s.repl.incomplete {
@@ -86,6 +90,23 @@ func (s *Server) finishShutdown() error {
 	s.stopped = true
 	s.again()
 	return nil
+}
+
+// logReplicas tells who has everything at the end, and who has not.
+func (s *Server) logReplicas() {
+	all := s.repl.feeds
+	if s.isReplica() || len(all) == 0 {
+		return
+	}
+	synced := 0
+	for _, f := range all {
+		if f.progress.Holds(s.repl.offset()) {
+			synced++
+			continue
+		}
+		s.log.Noticef("Lagging replica %s does not have everything: %d of %d", hostPort(f.address()), f.progress.Confirmed, s.repl.offset())
+	}
+	s.log.Noticef("%d of %d replicas are in sync when shutting down.", synced, len(all))
 }
 
 // cancelShutdown goes on as if nothing had been asked.
@@ -157,7 +178,7 @@ func (s *Server) abortShutdown(call *command.Call) {
 			s.unblocked(c)
 		}
 	}
-	s.log.Noticef("Shutdown was aborted")
+	s.log.Noticef("Shutdown manually aborted")
 	call.Out.OK()
 }
 
@@ -169,7 +190,7 @@ func (s *Server) Signal(name string) {
 		if name == "SIGINT" {
 			words = s.config.ShutdownOnSigint
 		}
-		o := shutdownOptions{reason: fmt.Sprintf("received %s", name)}
+		o := shutdownOptions{reason: fmt.Sprintf("received %s", name), signal: true}
 		for _, w := range words {
 			switch w {
 			case "save":

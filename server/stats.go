@@ -18,7 +18,11 @@ type stats struct {
 	protocolErrors int64
 	reads          int64
 	writes         int64
-	turns          int64
+	turns          int64         // of the loop
+	turnTime       time.Duration // that these took, without waiting
+	longestTurn    time.Duration
+	cronTime       time.Duration // that periodic work took
+	mostCommands   int64         // of one turn
 	errorReplies   int64
 	// unexpectedErrors were replied to a primary or a replica: the data differs.
 	unexpectedErrors int64
@@ -31,7 +35,7 @@ type stats struct {
 	perCommand []commandStat // by Spec.ID
 	errors     map[string]int64
 
-	rates [5]rate // per second: commands, input and output bytes, those of replication
+	rates [7]rate // per second: commands, input and output bytes, those of replication, turns, their microseconds
 }
 
 type commandStat struct {
@@ -67,6 +71,23 @@ func (st *stats) ran(id int, took time.Duration, failed bool) {
 		cs.hist = &histogram{}
 	}
 	cs.hist.add(took)
+}
+
+// turned counts a turn of the loop that took so long and executed so many commands.
+func (st *stats) turned(took time.Duration, commands int64) {
+	st.turns++
+	st.turnTime += took
+	st.longestTurn = max(st.longestTurn, took)
+	st.mostCommands = max(st.mostCommands, commands)
+}
+
+// commandTime is what all commands took together.
+func (st *stats) commandTime() time.Duration {
+	sum := time.Duration(0)
+	for i := range st.perCommand {
+		sum += st.perCommand[i].time
+	}
+	return sum
 }
 
 func (st *stats) rejectedCalls(id int) { st.perCommand[id].rejected++ }

@@ -143,7 +143,7 @@ func (s *Spec) AppendKeyRefs(refs []KeyRef, args [][]byte) []KeyRef {
 			continue // for those who route requests alone
 		}
 		found, ok := s.KeySpecs[i].refs(args, refs)
-		if !ok {
+		if !ok || len(found) == len(refs) && s.KeySpecs[i].Find.How == FindCount && !s.Has(NoMandatoryKeys) {
 			return nil
 		}
 		refs = found

@@ -82,6 +82,8 @@ type Config struct {
 	LogLevel                string // debug, verbose, notice, warning, nothing
 	LogFile                 string // empty: standard output
 	LogFormat               string // text, json
+	AvailabilityZone        string
+	HideUserData            bool // not what clients send, in the log
 	AlwaysShowLogo          bool
 	CrashLogEnabled         bool
 	CrashMemcheckEnabled    bool

@@ -45,6 +45,8 @@ func TestSources(t *testing.T) {
 		{name: "standard input", args: []string{"-", "--hz", "20"}, stdin: "port 7\n", want: map[string]string{"port": "7", "hz": "20"}},
 		{name: "features at their off value", file: "appendonly no\ncluster-enabled no\ntls-port 0\nmaxmemory-policy noeviction\nio-threads 1\n", want: map[string]string{"appendonly": "no"}},
 		{name: "directives of what is not here yet are kept", file: "hash-max-ziplist-entries 99\n", want: map[string]string{"hash-max-listpack-entries": "99"}},
+		{name: "names of Valkey 8", file: "primaryauth secret\nhide-user-data-from-log no\nserver-cpulist 1\nrdb-version-check strict\n",
+			want: map[string]string{"masterauth": "secret", "hide-user-data-from-log": "no", "server_cpulist": "1"}},
 		{name: "hz is clamped", file: "hz 1000\n", want: map[string]string{"hz": "500"}},
 		{name: "health and metrics are off unless managed", want: map[string]string{"lockstep-http-port": "0"}},
 	} {
@@ -146,6 +148,45 @@ func TestSettingSeveralIsAllOrNothing(t *testing.T) {
 	}
 	if got := fmt.Sprint(changed); got != "[hz replica-priority]" || next.Hz != 20 || c.Hz != 10 {
 		t.Errorf("changed %s, new hz %d, old hz %d", got, next.Hz, c.Hz)
+	}
+}
+
+func TestRefusalsOfValuesAreThoseOfRedis(t *testing.T) {
+	for _, row := range []struct{ name, value, want string }{
+		{"latency-tracking-info-percentiles", "50 a", "Invalid latency-tracking-info-percentiles parameters"},
+		{"latency-tracking-info-percentiles", "50 101", "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"},
+		{"shutdown-on-sigterm", "save nosave", "shutdown options SAVE and NOSAVE can't be used simultaneously"},
+		{"oom-score-adj-values", "1", "wrong number of arguments"},
+		{"oom-score-adj-values", "1 2 2001", "Invalid oom-score-adj-values, elements must be between -2000 and 2000."},
+		{"proc-title-template", "x {no-such}", "template format is invalid or contains unknown variables"},
+		{"proc-title-template", "x {title", "template format is invalid or contains unknown variables"},
+		{"appendfsync", "x", "argument(s) must be one of the following: everysec, always, no"},
+		{"sanitize-dump-payload", "x", "argument(s) must be one of the following: no, yes, clients"},
+		{"syslog-facility", "local1", "can't set immutable config"},
+	} {
+		want := fmt.Sprintf("CONFIG SET failed (possibly related to argument '%s') - %s", row.name, row.want)
+		if _, _, err := Default().Set([]Pair{{row.name, row.value}}, true); err == nil || err.Error() != want {
+			t.Errorf("%s %s: %v\nwant %s", row.name, row.value, err, want)
+		}
+	}
+	for name, value := range map[string]string{"oom-score-adj-values": "-2000 0 2000", "proc-title-template": "--my {title}:{port}"} {
+		if _, _, err := Default().Set([]Pair{{name, value}}, true); err != nil {
+			t.Errorf("%s %s: %v", name, value, err)
+		}
+	}
+}
+
+func TestDirectivesForTestsAreShownUnderTheirOwnNamesOnly(t *testing.T) {
+	glob := func(pattern, name string) bool { return pattern == "*" }
+	for _, name := range []string{"rdb-key-save-delay", "key-load-delay", "use-exit-on-panic"} {
+		if got := Default().Get(glob, []string{name}); len(got) != 1 || got[0].Name != name {
+			t.Errorf("%s: %v", name, got)
+		}
+		for _, p := range Default().Get(glob, []string{"*"}) {
+			if p.Name == name {
+				t.Errorf("* shows %s", name)
+			}
+		}
 	}
 }
 

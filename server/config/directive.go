@@ -25,7 +25,7 @@ const (
 	immutable directiveFlags = 1 << iota // fixed once the server has started
 	protected                            // CONFIG SET needs enable-protected-configs
 	secret                               // not shown in errors
-	startOnly                            // not shown by CONFIG GET
+	startOnly                            // shown by CONFIG GET only under its own name
 	list                                 // takes several words
 	repeated                             // several lines add up
 	fileOnly                             // neither CONFIG GET nor CONFIG SET know it
@@ -44,7 +44,7 @@ type directive struct {
 
 func (d *directive) has(f directiveFlags) bool { return d.flags&f != 0 }
 
-// hidden says whether CONFIG GET does not show the directive.
+// hidden says whether a pattern of CONFIG GET does not find the directive.
 func (d *directive) hidden() bool { return d.has(startOnly | fileOnly) }
 
 func one(words []string) (string, error) {

@@ -64,7 +64,7 @@ func Default() *Config {
 		ACLPubSubDefault: "resetchannels", ACLLogMaxLen: 128, TLSAuthClients: "yes", TLSSessionCaching: true,
 		EnableDebugCommand: "no", EnableModuleCommand: "no", EnableProtectedConfs: "no",
 		Supervised: "no", Hz: 10, DynamicHz: true, Databases: 16, LogLevel: "notice", LogFormat: "text",
-		CrashLogEnabled: true, CrashMemcheckEnabled: true, ShutdownTimeout: 10,
+		HideUserData: true, CrashLogEnabled: true, CrashMemcheckEnabled: true, ShutdownTimeout: 10,
 		ShutdownOnSigterm: []string{"default"}, ShutdownOnSigint: []string{"default"},
 		BusyReplyThreshold: 5000, SlowlogLogSlowerThan: 10000, SlowlogMaxLen: 128, LatencyTracking: true, LatencyPercentiles: []float64{50, 99, 99.9},
 		HashMaxListpackEntries: 512, HashMaxListpackValue: 64, ListMaxListpackSize: -2,

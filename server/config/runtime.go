@@ -13,12 +13,13 @@ type Pair struct{ Name, Value string }
 
 // Get returns the directives that match any of the glob patterns, sorted by
 // name, under the name that matched: an alias that is asked for is answered as
-// an alias. A pattern without wildcards is answered the way it was spelled.
+// an alias. A pattern without wildcards is answered the way it was spelled, and is
+// the only way to see a directive for tests.
 func (c *Config) Get(match func(pattern, name string) bool, patterns []string) []Pair {
 	found := map[string]string{}
 	for _, pattern := range patterns {
 		if !strings.ContainsAny(pattern, "*?[") {
-			if d := byName[strings.ToLower(pattern)]; d != nil && !d.hidden() {
+			if d := byName[strings.ToLower(pattern)]; d != nil && !d.has(fileOnly) {
 				found[pattern] = d.get(c)
 			}
 			continue

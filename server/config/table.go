@@ -75,6 +75,8 @@ func generalDirectives() []directive {
 		text("logfile", "", func(c *Config) *string { return &c.LogFile }, immutable),
 		enum("log-format", "", func(c *Config) *string { return &c.LogFormat }, immutable, "text", "json"),
 		integer("busy-reply-threshold", "lua-time-limit", func(c *Config) *int64 { return &c.BusyReplyThreshold }, 0, math.MaxInt64, 0),
+		text("availability-zone", "", func(c *Config) *string { return &c.AvailabilityZone }, 0),
+		boolean("hide-user-data-from-log", "", func(c *Config) *bool { return &c.HideUserData }, 0),
 		boolean("always-show-logo", "", func(c *Config) *bool { return &c.AlwaysShowLogo }, immutable),
 		boolean("crash-log-enabled", "", func(c *Config) *bool { return &c.CrashLogEnabled }, 0),
 		boolean("crash-memcheck-enabled", "", func(c *Config) *bool { return &c.CrashMemcheckEnabled }, 0),
@@ -144,8 +146,8 @@ func snapshotDirectives() []directive {
 func replicationDirectives() []directive {
 	return []directive{
 		replicaOfDirective(),
-		text("masterauth", "", func(c *Config) *string { return &c.MasterAuth }, secret),
-		text("masteruser", "", func(c *Config) *string { return &c.MasterUser }, secret),
+		text("masterauth", "primaryauth", func(c *Config) *string { return &c.MasterAuth }, secret),
+		text("masteruser", "primaryuser", func(c *Config) *string { return &c.MasterUser }, secret),
 		boolean("replica-serve-stale-data", "slave-serve-stale-data", func(c *Config) *bool { return &c.ReplicaServeStaleData }, 0),
 		boolean("replica-read-only", "slave-read-only", func(c *Config) *bool { return &c.ReplicaReadOnly }, 0),
 		boolean("replica-ignore-maxmemory", "slave-ignore-maxmemory", func(c *Config) *bool { return &c.ReplicaIgnoreMaxmemory }, 0),
@@ -262,7 +264,7 @@ func checkShutdownWords(words []string) error {
 		}
 	}
 	if slices.Contains(words, "save") && slices.Contains(words, "nosave") {
-		return errors.New("save and nosave contradict each other; keep one")
+		return errors.New("shutdown options SAVE and NOSAVE can't be used simultaneously")
 	}
 	return nil
 }
@@ -280,7 +282,10 @@ func percentilesDirective() directive {
 			var all []float64
 			for _, w := range splitWords(words) {
 				p, err := strconv.ParseFloat(w, 64)
-				if err != nil || !(p >= 0 && p <= 100) {
+				if err != nil {
+					return errors.New("Invalid latency-tracking-info-percentiles parameters") //nolint:staticcheck // Redis' text
+				}
+				if !(p >= 0 && p <= 100) {
 					return errors.New("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
 				}
 				all = append(all, p)
@@ -400,6 +405,9 @@ func inertDirectives() []directive {
 		"disable-thp", "", "yes", "io-threads-do-reads", "", "no", "jemalloc-bg-thread", "", "yes",
 		"no-appendfsync-on-rewrite", "", "no", "replica-ignore-disk-write-errors", "", "no", "set-proc-title", "", "yes",
 		"tls-prefer-server-ciphers", "", "no")
+	add(isBool, "cluster-slot-stats-enabled", "", "no", "extended-redis-compatibility", "", "no")
+	add(isInt, "cluster-blacklist-ttl", "", "60", "events-per-io-thread", "", "2", "max-new-connections-per-cycle", "", "10",
+		"max-new-tls-connections-per-cycle", "", "1", "prefetch-batch-max-size", "", "16")
 	add(isInt,
 		"active-defrag-cycle-max", "", "25", "active-defrag-cycle-min", "", "1",
 		"active-defrag-max-scan-fields", "", "1000", "active-defrag-threshold-lower", "", "10",
@@ -411,18 +419,60 @@ func inertDirectives() []directive {
 	add(isMemory,
 		"active-defrag-ignore-bytes", "", "104857600", "auto-aof-rewrite-min-size", "", "67108864",
 		"cluster-link-sendbuf-limit", "", "0")
-	add(isOneOf("always", "everysec", "no"), "appendfsync", "", "everysec")
-	add(isOneOf("yes", "no", "clients"), "sanitize-dump-payload", "", "no")
+	add(isOneOf("everysec", "always", "no"), "appendfsync", "", "everysec")
+	add(isOneOf("no", "yes", "clients"), "sanitize-dump-payload", "", "no")
 	add(isOneOf("ignore", "panic", "panic-on-replicas"), "propagation-error-behavior", "", "ignore")
 	add(isOneOf("no", "yes", "relative", "absolute"), "oom-score-adj", "", "no")
 	add(nil,
-		"aof_rewrite_cpulist", "", "", "bgsave_cpulist", "", "", "bio_cpulist", "", "", "server_cpulist", "", "",
+		"aof_rewrite_cpulist", "aof-rewrite-cpulist", "", "bgsave_cpulist", "bgsave-cpulist", "",
+		"bio_cpulist", "bio-cpulist", "", "server_cpulist", "server-cpulist", "",
 		"appenddirname", "", "appendonlydir", "appendfilename", "", "appendonly.aof",
 		"cluster-announce-hostname", "", "", "cluster-announce-ip", "", "", "cluster-config-file", "", "nodes.conf",
-		"cluster-preferred-endpoint-type", "", "ip", "ignore-warnings", "", "", "oom-score-adj-values", "", "0 200 800",
-		"proc-title-template", "", "{title} {listen-addr} {server-mode}", "syslog-facility", "", "local0", "syslog-ident", "", "redis",
+		"cluster-announce-human-nodename", "", "", "cluster-preferred-endpoint-type", "", "ip", "ignore-warnings", "", "",
+		"locale-collate", "", "", "syslog-facility", "", "local0", "syslog-ident", "", "redis",
 		"dual-channel-replication-enabled", "", "no")
+	add(isOOMScores, "oom-score-adj-values", "", "0 200 800")
+	add(isTitleTemplate, "proc-title-template", "", "{title} {listen-addr} {server-mode}")
+	for i := range all {
+		if all[i].name == "syslog-facility" || all[i].name == "syslog-ident" {
+			all[i].flags |= immutable
+		}
+	}
+	forTests := len(all)
+	add(isBool, "close-on-replica-write", "close-on-slave-write", "yes", "use-exit-on-panic", "", "no")
+	for i := range all[forTests:] {
+		all[forTests+i].flags |= startOnly
+	}
 	return all
+}
+
+// isOOMScores: three numbers, for the primary, a replica and a process that saves.
+func isOOMScores(value string) error {
+	words := strings.Fields(value)
+	if len(words) != 3 {
+		return errArgs
+	}
+	for _, w := range words {
+		if v, err := strconv.Atoi(w); err != nil || v < -2000 || v > 2000 {
+			return errors.New("Invalid oom-score-adj-values, elements must be between -2000 and 2000.") //nolint:staticcheck // Redis' text
+		}
+	}
+	return nil
+}
+
+// isTitleTemplate: what is in braces names something.
+func isTitleTemplate(value string) error {
+	for rest := value; ; {
+		_, inside, open := strings.Cut(rest, "{")
+		if !open {
+			return nil
+		}
+		name, after, closed := strings.Cut(inside, "}")
+		if !closed || !slices.Contains([]string{"title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"}, name) {
+			return errors.New("template format is invalid or contains unknown variables")
+		}
+		rest = after
+	}
 }
 
 // unsupportedDirectives ask for features that do not exist here. They are
@@ -432,6 +482,9 @@ func unsupportedDirectives() []directive {
 		unsupported("appendonly", "no", "there is no append-only file; use save and replication for durability"),
 		unsupported("cluster-enabled", "no", "keys are not sharded over servers"),
 		unsupported("io-threads", "1", "one thread executes and serves"),
+		unsupported("log-timestamp-format", "legacy", "log-format json has times in the form of ISO 8601"),
+		unsupported("rdb-version-check", "strict", "a file of a newer version is refused"),
+		unsupported("watchdog-period", "0", "health and metrics tell of a stalled reactor"),
 		unsupported("loadmodule", "", "modules can not be loaded"),
 		unsupported("rename-command", "", "commands can not be renamed"),
 		unsupported("syslog-enabled", "no", "write the log to standard output or a logfile"),

@@ -240,6 +240,21 @@ func (p *Parser) Need() int {
 	return 0
 }
 
+// Taken returns how much of buf are arguments that are complete, while a large one
+// behind them is awaited: the bytes of all, and of the arguments alone.
+func (p *Parser) Taken() (bytes, arguments int) {
+	if p.missing == 0 || p.bulk < largeBulk {
+		return 0, 0
+	}
+	for _, s := range p.spans {
+		arguments += s.n
+	}
+	return p.pos, arguments
+}
+
+// largeBulk is the length from which on Redis gives an argument a buffer of its own.
+const largeBulk = 32 << 10
+
 // Release lets go of the buffer that the last request's arguments alias.
 func (p *Parser) Release() { clear(p.args[:cap(p.args)]) }
 
