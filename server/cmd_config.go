@@ -113,6 +113,8 @@ func (s *Server) apply(name string, old *config.Config) error {
 	case "maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "maxmemory-samples", "maxmemory-eviction-tenacity":
 		s.applyEviction()
 		s.applyClientLimit() // it may be a share of maxmemory
+	case "lazyfree-lazy-expire", "lazyfree-lazy-server-del":
+		s.applyRemovals()
 	case "notify-keyspace-events":
 		s.applyNotify()
 	case "dir":
@@ -231,6 +233,11 @@ func (s *Server) cmdConfigRewrite(call *command.Call) {
 	}
 	s.log.Noticef("CONFIG REWRITE executed with success.")
 	call.Out.OK()
+}
+
+// applyRemovals says how replicas are told that keys are gone.
+func (s *Server) applyRemovals() {
+	s.env.LazyExpire, s.env.LazyServerDel = s.config.LazyfreeLazyExpire, s.config.LazyfreeServerDel
 }
 
 // applyCollectionLimits tells the keyspace up to where collections stay packed.

@@ -172,7 +172,7 @@ type savePoint struct {
 	lastMillis int64 // how long the last one took; -1: there was none
 	failed     bool  // the last one failed
 	running    bool  // in background
-	scheduled  bool  // BGSAVE SCHEDULE: when the running one has ended
+	scheduled  bool  // BGSAVE SCHEDULE and FLUSHALL: when the running one has ended
 	begun      time.Duration
 	dirtyAt    int64 // changes when the running one began
 	saves      int64

@@ -170,18 +170,12 @@ func (s *Server) evictOne() bool {
 	}
 	db.Delete(key)
 	s.eviction.evicted++
-	word := delWord
-	if s.config.LazyfreeLazyEviction {
-		word = unlinkWord
-	}
-	s.effects.Effect(db.Index(), [][]byte{word, key})
+	s.effects.Effect(db.Index(), [][]byte{command.RemovalWord(s.config.LazyfreeLazyEviction), key})
 	if s.env.Notify != nil {
 		s.env.Notify(command.EventEvicted, "evicted", db.Index(), key)
 	}
 	return true
 }
-
-var unlinkWord = []byte("UNLINK")
 
 func (s *Server) evictionCandidate() (db *store.DB, key []byte, ok bool) {
 	v := &s.eviction

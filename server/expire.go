@@ -158,7 +158,5 @@ func (s *Server) expire(db *store.DB, key []byte) {
 	if s.env.Touched != nil {
 		s.env.Touched(db.Index(), key)
 	}
-	s.effects.Effect(db.Index(), [][]byte{delWord, key})
+	s.effects.Effect(db.Index(), [][]byte{command.RemovalWord(s.env.LazyExpire), key})
 }
-
-var delWord = []byte("DEL")

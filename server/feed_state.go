@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lockstep-db/lockstep/server/command"
 	"github.com/lockstep-db/lockstep/server/config"
 	"github.com/lockstep-db/lockstep/server/log"
 	"github.com/lockstep-db/lockstep/server/replication"
@@ -108,7 +109,7 @@ func (s *Server) adoptNotes(n replNotes, gone []expiredKey) {
 	r.resumable = true
 	s.createLog()
 	for _, k := range gone {
-		s.effects.Effect(k.db, [][]byte{delWord, k.key})
+		s.effects.Effect(k.db, [][]byte{command.RemovalWord(s.env.LazyExpire), k.key})
 	}
 }
 

@@ -173,6 +173,41 @@ func TestSaveRulesTakeASnapshot(t *testing.T) {
 	}
 }
 
+// TestAFlushIsOnDiskSoon: after FLUSHALL and a crash, a restart brought everything
+// back until a save rule came due.
+func TestAFlushIsOnDiskSoon(t *testing.T) {
+	for _, row := range []struct {
+		name, save string
+		want       string // keys after the restart
+	}{
+		{"with save rules what was thrown away stays away", "3600 1", "0"},
+		{"without save rules the file is the user's business", "", "2"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := t.TempDir()
+			i := servertest.Start(t, "--dir", dir, "--save", row.save)
+			c := i.Client(t)
+			c.Must("OK", "MSET", "a", "1", "b", "2")
+			c.Must("OK", "SAVE")
+			c.Must("OK", "FLUSHALL")
+			if row.save != "" {
+				servertest.Until(t, "the flush is saved", func() error {
+					if n := c.Info("persistence")["rdb_changes_since_last_save"]; n != "0" {
+						return fmt.Errorf("%s changes are not saved", n)
+					}
+					return nil
+				})
+			}
+			c.Send("SHUTDOWN", "NOSAVE", "NOW")
+			c.AwaitClose()
+			i = servertest.Start(t, "--dir", dir, "--save", "")
+			if got := i.Client(t).Text("DBSIZE"); got != row.want {
+				t.Errorf("%s keys after the restart; want %s", got, row.want)
+			}
+		})
+	}
+}
+
 func TestKeysThatRunOutGoWithoutBeingAskedFor(t *testing.T) {
 	i := servertest.Start(t)
 	c := i.Client(t)

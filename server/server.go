@@ -188,7 +188,9 @@ func (s *Server) initEnv() {
 	s.hooks = command.Env{Touched: s.touched, Emptied: s.emptied, Swapped: s.swapped, Ready: s.waits.signal}
 	s.env.Dumps.Compress = s.config.RDBCompression
 	s.env.ReadsAll = s.readsAll
+	s.env.FlushingAll = s.forgetSnapshot
 	s.applyCollectionLimits()
+	s.applyRemovals()
 	s.applyNotify()
 	s.applyClientLimit()
 	s.applyEviction()

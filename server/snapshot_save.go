@@ -104,6 +104,18 @@ func (s *Server) abortSnapshot() {
 	}
 }
 
+// forgetSnapshot has the file follow a FLUSHALL soon, if there are save rules: nobody
+// wants back after a crash what was thrown away. A save of the old data is given up.
+func (s *Server) forgetSnapshot() {
+	if len(s.config.Save) == 0 {
+		return
+	}
+	if sn := s.repl.snapshot; sn != nil && s.saving.running && !sn.forRepl && sn.total > 0 {
+		s.abortSnapshot()
+	}
+	s.saving.scheduled = true
+}
+
 // noteSnapshot keeps account of one that has ended.
 func (s *Server) noteSnapshot(sn *snapshot, err error) {
 	took := s.clock.elapsed() - sn.started

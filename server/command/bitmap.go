@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // Strings as arrays of bits: bit 0 is the highest bit of the first byte.
@@ -24,10 +25,11 @@ func bitmapSpecs() []*Spec {
 			Args:    []Arg{Key(), NewArg("offset", ArgInteger)},
 		}},
 		{Name: "bitcount", Arity: -2, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runBitCount, Doc: Doc{
-			Since: "2.6.0", Complexity: "O(N) for N bytes", History: units,
+			Since: "2.6.0", Complexity: "O(N) for N bytes",
+			History: append(slices.Clip(units), Change{"8.0.0", "The end is optional."}),
 			Summary: "Counts the bits that are set in the string at a key",
-			Args: []Arg{Key(), Block("range", NewArg("start", ArgInteger), NewArg("end", ArgInteger),
-				unit).Opt()},
+			Args: []Arg{Key(), Block("range", NewArg("start", ArgInteger),
+				Block("end-unit-block", NewArg("end", ArgInteger), unit).From("8.0.0").Opt()).Opt()},
 		}},
 		{Name: "bitpos", Arity: -3, Flags: ReadOnly, FirstKey: 1, LastKey: 1, Run: runBitPos, Doc: Doc{
 			Since: "2.8.7", Complexity: "O(N) for N bytes", History: units,
@@ -194,10 +196,6 @@ func (r bitRange) in(n int) (from, to int64) {
 }
 
 func runBitCount(c *Call) {
-	if len(c.Args) == 3 { // a start needs an end here
-		c.Fail(ErrSyntax)
-		return
-	}
 	r, ok := parseBitRange(c, 2, false)
 	if !ok {
 		return

@@ -48,6 +48,10 @@ type Env struct {
 	// LFULogFactor and LFUDecay (minutes, 0: never) tune the frequencies
 	// (lfu-log-factor, lfu-decay-time).
 	LFULogFactor, LFUDecay int
+	// LazyExpire and LazyServerDel choose UNLINK instead of DEL for the effect of a
+	// key whose time is over, and of one that RESTORE or SPOP removes
+	// (lazyfree-lazy-expire, lazyfree-lazy-server-del).
+	LazyExpire, LazyServerDel bool
 	// Dumps spells the payloads of DUMP.
 	Dumps rdb.Encoder
 	// Touched is told of every key that is modified, removed or replaced, for
@@ -59,6 +63,8 @@ type Env struct {
 	Swapped func(a, b int)
 	// Flushed is told once of every FLUSHDB and FLUSHALL. nil: nobody asks.
 	Flushed func()
+	// FlushingAll is told before FLUSHALL empties everything. nil: nobody asks.
+	FlushingAll func()
 	// Ready is told of a key to which elements were added that a blocked call
 	// may wait for (Call.Block). nil: nobody waits.
 	Ready func(db int, key []byte)

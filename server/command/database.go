@@ -60,6 +60,9 @@ func runFlushAll(c *Call) {
 	if !parseFlush(c) {
 		return
 	}
+	if c.FlushingAll != nil {
+		c.FlushingAll()
+	}
 	for i := range c.Keyspace.Databases() {
 		c.empty(c.Keyspace.DB(i))
 	}

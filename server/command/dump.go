@@ -123,7 +123,7 @@ func runRestore(c *Call) {
 		c.Out.OK()
 		if existed {
 			c.DB.Delete(key)
-			c.Rewrite(delCommand, key)
+			c.Rewrite(RemovalWord(c.LazyServerDel), key)
 			c.modified(EventGeneric, "del", key)
 		}
 		return

@@ -75,7 +75,7 @@ func expire(c *Call, unit expiryUnit) {
 	c.Out.Int(1)
 	if c.past(when) {
 		c.DB.Delete(key)
-		c.Rewrite(delCommand, key)
+		c.Rewrite(RemovalWord(c.LazyExpire), key)
 		c.modified(EventGeneric, "del", key)
 		return
 	}

@@ -28,6 +28,8 @@ func (u expiryUnit) seconds() bool  { return u == inSeconds || u == atSeconds }
 // setOptions are the options of SET and GETEX.
 type setOptions struct {
 	nx, xx, get      bool
+	ifEqual          bool
+	expected         []byte // what the string must be for ifEqual
 	keepTTL, persist bool
 	unit             expiryUnit
 	when             []byte // the number that came with unit
@@ -54,10 +56,13 @@ func parseExpiry(c *Call, from int, user expiryUser) (o setOptions, ok bool) {
 			o.unit, o.when = unit, c.Args[i]
 		case user == forGetEX && equalFold(arg, "PERSIST") && o.unit == noExpiry:
 			o.persist = true
-		case user == forSet && equalFold(arg, "NX") && !o.xx:
+		case user == forSet && equalFold(arg, "NX") && !o.xx && !o.ifEqual:
 			o.nx = true
-		case user == forSet && equalFold(arg, "XX") && !o.nx:
+		case user == forSet && equalFold(arg, "XX") && !o.nx && !o.ifEqual:
 			o.xx = true
+		case user == forSet && equalFold(arg, "IFEQ") && i+1 < len(c.Args) && !o.nx && !o.xx:
+			i++
+			o.ifEqual, o.expected = true, c.Args[i]
 		case user == forSet && equalFold(arg, "GET"):
 			o.get = true
 		case user == forSet && equalFold(arg, "KEEPTTL") && o.unit == noExpiry:

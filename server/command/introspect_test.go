@@ -10,6 +10,7 @@ import (
 // newerThan70 are descriptions that follow Redis 7.2, and why they differ from
 // those of 7.0.
 var newerThan70 = map[string]string{
+	"DOCS bitcount":   "the end is optional in Valkey 8",
 	"DOCS bitop":      "the operation is a choice of four words and not any string",
 	"INFO command":    "GETKEYS takes commands without arguments",
 	"DOCS command":    "GETKEYS has documented arguments",
@@ -22,6 +23,8 @@ var newerThan70 = map[string]string{
 	"INFO bzpopmin":   "scripts may call it; it does not wait there",
 	"INFO bzpopmax":   "scripts may call it; it does not wait there",
 	"INFO zrank":      "option WITHSCORE",
+	"DOCS set":        "IFEQ came with Valkey 8",
+	"DOCS zscan":      "NOSCORES came with Valkey 8",
 	"DOCS zrank":      "option WITHSCORE",
 	"INFO zrevrank":   "option WITHSCORE",
 	"DOCS zrevrank":   "option WITHSCORE",

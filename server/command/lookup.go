@@ -2,7 +2,19 @@ package command
 
 import "github.com/lockstep-db/lockstep/server/store"
 
-var delCommand = []byte("DEL")
+var (
+	delCommand    = []byte("DEL")
+	unlinkCommand = []byte("UNLINK")
+)
+
+// RemovalWord is the command that has a replica remove a key: UNLINK if it may take
+// its time to give the memory back.
+func RemovalWord(lazy bool) []byte {
+	if lazy {
+		return unlinkCommand
+	}
+	return delCommand
+}
 
 // FindRead looks a key up for a command that reads its value: it counts as a
 // hit or miss and as an access.
@@ -82,7 +94,7 @@ func (c *Call) expire(db *store.DB, key []byte) {
 	c.Stats.Expired++
 	c.notifyIn(db.Index(), EventExpired, "expired", key)
 	c.touchIn(db.Index(), key)
-	c.alsoIn(db.Index(), delCommand, key)
+	c.alsoIn(db.Index(), RemovalWord(c.LazyExpire), key)
 }
 
 // announceExpired looks a key up that is going to be overwritten, only for those

@@ -25,7 +25,7 @@ type scanOptions struct {
 	count    int64
 	pattern  []byte
 	typeName []byte
-	noValues bool
+	noValues bool // NOVALUES, NOSCORES
 }
 
 // parseScan reads the options of SCAN, HSCAN, SSCAN and ZSCAN, which begin at
@@ -34,7 +34,15 @@ func parseScan(c *Call, from int) (o scanOptions, ok bool) {
 	o.count = 10
 	for i := from; i < len(c.Args); i += 2 {
 		arg := c.Args[i]
-		if c.Spec.Name == "hscan" && equalFold(arg, "NOVALUES") {
+		if noValues, noScores := equalFold(arg, "NOVALUES"), equalFold(arg, "NOSCORES"); noValues || noScores {
+			switch {
+			case noValues && c.Spec.Name != "hscan":
+				c.Fail(errNoValuesElsewhere)
+				return o, false
+			case noScores && c.Spec.Name != "zscan":
+				c.Fail(errNoScoresElsewhere)
+				return o, false
+			}
 			o.noValues = true
 			i--
 			continue

@@ -124,6 +124,7 @@ var scriptGroups = []struct {
 	{"effects of keys", keyEffects},
 	{"effects of expired keys", expiredEffects},
 	{"replies", replies},
+	{"what Valkey 8 added", valkeyScripts},
 	{"streams", streamScripts},
 	{"HyperLogLogs", hyperLogLogScripts},
 	{"sorted sets", sortedSetScripts},

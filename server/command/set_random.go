@@ -126,7 +126,7 @@ func popMembers(c *Call) {
 	if n := int64(set.Len()); count >= n {
 		c.replySet(set)
 		c.DB.Delete(key)
-		c.Rewrite(delCommand, key)
+		c.Rewrite(RemovalWord(c.LazyServerDel), key)
 		c.removedFrom(EventSet, "spop", key, int(n), true)
 		return
 	}

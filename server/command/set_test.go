@@ -37,7 +37,7 @@ var setScripts = []script{
 	{"what is no set", []string{"SET s v = OK", "SADD t 1 = 1", "SADD s 1 = " + string(ErrWrongType), "SMOVE t s 1 = " + string(ErrWrongType), "SMOVE s t 1 = " + string(ErrWrongType),
 		"SINTER x s = " + string(ErrWrongType), "SUNIONSTORE d t s = " + string(ErrWrongType), "SPOP s = " + string(ErrWrongType), "SSCAN s 0 = " + string(ErrWrongType)}, nil, ""},
 	{"SMISMEMBER", []string{"SADD s a b = 2", "SMISMEMBER s a x b = [1 0 1]", "SMISMEMBER t a b = [0 0]", "SISMEMBER s a = 1", "SISMEMBER t a = 0"}, nil, ""},
-	{"SSCAN", []string{"SADD s 1 2 30 = 3", `SSCAN s 0 MATCH ? = ["0" ["1" "2"]]`, "SSCAN s 0 NOVALUES = ERR syntax error"}, nil, ""},
+	{"SSCAN", []string{"SADD s 1 2 30 = 3", `SSCAN s 0 MATCH ? = ["0" ["1" "2"]]`, "SSCAN s 0 TYPE set = ERR syntax error"}, nil, ""},
 	{"the form of a set of integers", []string{"SADD s 1 2 = 2", `OBJECT ENCODING s = "intset"`, "SINTERSTORE d s = 2", `OBJECT ENCODING d = "intset"`}, nil, ""},
 	{"the form of a set of strings", []string{"SADD s a 1 = 2", `OBJECT ENCODING s = "listpack"`, "SREM s a = 1", `OBJECT ENCODING s = "listpack"`,
 		"SINTERSTORE d s = 1", `OBJECT ENCODING d = "intset"`, "SADD d b = 1", `OBJECT ENCODING d = "listpack"`}, nil, "Redis 7.0 has no listpack for sets"},

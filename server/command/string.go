@@ -71,10 +71,12 @@ func stringSetters() []*Spec {
 					{"6.0.0", "Option `KEEPTTL`."},
 					{"6.2.0", "Options `GET`, `EXAT` and `PXAT`."},
 					{"7.0.0", "`NX` and `GET` may be combined."},
+					{"8.1.0", "Option `IFEQ`."},
 				},
 				Args: []Arg{
 					Key(), NewArg("value", ArgString),
-					OneOf("condition", Token("NX"), Token("XX")).From("2.6.12").Opt(),
+					OneOf("condition", Token("NX").From("2.6.12"), Token("XX").From("2.6.12"),
+						NewArg("comparison-value", ArgString).After("IFEQ").From("8.1.0")).Opt(),
 					Token("GET").From("6.2.0").Opt(),
 					OneOf("expiration", append(expiryArgs("2.6.12", "6.2.0"), Token("KEEPTTL").From("6.0.0"))...).Opt(),
 				},

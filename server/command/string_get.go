@@ -94,7 +94,7 @@ func runGetEX(c *Call) {
 	switch {
 	case opts.unit.absolute() && c.past(at):
 		c.DB.Delete(key)
-		c.Rewrite(delCommand, key)
+		c.Rewrite(RemovalWord(c.LazyExpire), key)
 		c.modified(EventGeneric, "del", key)
 	case opts.unit != noExpiry:
 		c.DB.SetExpire(key, at)

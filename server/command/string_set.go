@@ -1,6 +1,10 @@
 package command
 
-import "github.com/lockstep-db/lockstep/server/store"
+import (
+	"bytes"
+
+	"github.com/lockstep-db/lockstep/server/store"
+)
 
 const typeString = store.TypeString
 
@@ -52,8 +56,11 @@ func set(c *Call, o setOptions, value []byte, reply setReplies) {
 		c.replyValue(e, found)
 		reply = setReplies{done: func(*Call) {}, refused: func(*Call) {}}
 	}
-	_, found := c.FindWrite(key)
-	if (o.nx && found) || (o.xx && !found) {
+	e, found := c.FindWrite(key)
+	if o.ifEqual && found && c.isNot(store.TypeString, e) {
+		return
+	}
+	if !o.allow(c, e, found) {
 		reply.refused(c)
 		return
 	}
@@ -64,15 +71,30 @@ func set(c *Call, o setOptions, value []byte, reply setReplies) {
 	}
 	c.modified(EventString, "set", key)
 	switch {
-	case o.unit == noExpiry && o.get:
-		c.Rewrite(withoutGet(c.Args)...)
 	case o.unit != noExpiry:
 		c.Rewrite(setCommand, key, value, pxatOption, c.spell(at))
+	case o.ifEqual && o.keepTTL:
+		c.Rewrite(setCommand, key, value, keepTTLOption)
+	case o.ifEqual: // which not every replica understands
+		c.Rewrite(setCommand, key, value)
+	case o.get:
+		c.Rewrite(withoutGet(c.Args)...)
 	}
 	if o.unit != noExpiry {
 		c.notify(EventGeneric, "expire", key)
 	}
 	reply.done(c)
+}
+
+// allow says whether what is there permits that it is overwritten.
+func (o *setOptions) allow(c *Call, e store.Entry, found bool) bool {
+	switch {
+	case o.nx:
+		return !found
+	case o.ifEqual:
+		return found && bytes.Equal(c.value(e), o.expected)
+	}
+	return found || !o.xx
 }
 
 // withoutGet takes the GET options out: a replica has nobody to give the old
@@ -91,7 +113,7 @@ func withoutGet(args [][]byte) [][]byte {
 func setKeys(args [][]byte) []KeyRef {
 	flags := KeyOW | KeyUpdate
 	for _, a := range args[min(3, len(args)):] {
-		if equalFold(a, "GET") {
+		if equalFold(a, "GET") || equalFold(a, "IFEQ") {
 			flags = KeyRW | KeyAccess | KeyUpdate
 		}
 	}

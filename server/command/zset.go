@@ -286,7 +286,7 @@ func sortedSetSamplers() []*Spec {
 			Summary: "Returns some of the members with their scores, and a cursor to go on from", Tips: unstable,
 			Args: []Arg{
 				Key(), NewArg("cursor", ArgInteger), NewArg("pattern", ArgPattern).After("MATCH").Opt(),
-				NewArg("count", ArgInteger).After("COUNT").Opt(),
+				NewArg("count", ArgInteger).After("COUNT").Opt(), Token("NOSCORES").From("8.0.0").Opt(),
 			},
 		}},
 	}
