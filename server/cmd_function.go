@@ -104,7 +104,11 @@ func (s *Server) cmdFunctionDelete(call *command.Call) {
 }
 
 func (s *Server) cmdFunctionFlush(call *command.Call) {
-	if !flushMode(call.Args) {
+	switch {
+	case len(call.Args) > 3:
+		call.Fail(errSubSyntax("FUNCTION", call.Args[1]))
+		return
+	case !flushMode(call.Args):
 		call.Fail("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
 		return
 	}
@@ -213,7 +217,7 @@ func (s *Server) cmdFunctionStats(call *command.Call) {
 	out.BulkString("libraries_count")
 	out.Int(int64(len(s.functions.libraries)))
 	out.BulkString("functions_count")
-	out.Int(int64(len(s.functions.byName)))
+	out.Int(int64(s.functions.count()))
 }
 
 func (s *Server) cmdFunctionDump(call *command.Call) {
@@ -227,7 +231,7 @@ func (s *Server) cmdFunctionDump(call *command.Call) {
 func (s *Server) cmdFunctionRestore(call *command.Call) {
 	replace, flush := false, false
 	if len(call.Args) > 4 {
-		call.Fail(command.ReplyError("ERR wrong number of arguments for 'function|restore' command"))
+		call.Fail(errSubSyntax("FUNCTION", call.Args[1]))
 		return
 	}
 	if len(call.Args) == 4 {

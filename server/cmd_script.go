@@ -115,7 +115,7 @@ func (s *Server) cmdEval(call *command.Call, bySHA, readOnly bool) {
 
 func (s *Server) cmdFcall(call *command.Call, readOnly bool) {
 	sc := &s.scripts
-	f := s.functions.byName[string(call.Args[1])]
+	f := s.functions.find(call.Args[1])
 	if f == nil {
 		call.Fail("ERR Function not found")
 		return

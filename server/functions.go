@@ -14,9 +14,27 @@ import (
 // with its server, has none.
 type functions struct {
 	server    *Server
-	engine    *script.Engine             // nil until the first library is loaded
-	libraries map[string]*script.Library // by name
-	byName    map[string]*script.Function
+	engine    *script.Engine              // nil until the first library is loaded
+	libraries map[string]*script.Library  // by name
+	byName    map[string]*script.Function // by name in lower case: FCALL does not care
+}
+
+// find returns the function of a name, in whichever case it is spelled; nil: there is
+// none.
+func (f *functions) find(name []byte) *script.Function {
+	if fn := f.byName[string(name)]; fn != nil {
+		return fn
+	}
+	return f.byName[strings.ToLower(string(name))]
+}
+
+// count is the number of functions in all libraries.
+func (f *functions) count() int {
+	n := 0
+	for _, lib := range f.libraries {
+		n += len(lib.Functions)
+	}
+	return n
 }
 
 // sources returns the libraries as they travel in a snapshot, by name. The bytes
@@ -53,32 +71,28 @@ func libraryName(code string) (name string, err error) {
 	if !strings.HasPrefix(code, "#!") {
 		return "", errNoMetadata
 	}
-	line, _, ok := strings.Cut(code, "\n")
+	words, _, ok := shebangWords(code)
 	if !ok {
 		return "", errInvalidMetadata
 	}
-	words := strings.Split(line[2:], " ")
+	const key = "name="
 	named := false
 	for _, word := range words[1:] {
-		if word == "" {
-			continue
-		}
-		value, ok := strings.CutPrefix(word, "name=")
 		switch {
-		case !ok:
+		case len(word) < len(key) || !strings.EqualFold(word[:len(key)], key):
 			return "", fmt.Errorf("Invalid metadata value given: %s", word) //nolint:staticcheck // Redis' text
 		case named:
 			return "", errNamedTwice
 		}
-		name, named = value, true
+		name, named = word[len(key):], true
 	}
 	switch {
 	case !named:
 		return "", errNoLibraryName
 	case !script.ValidName(name):
 		return "", errLibraryName
-	case !strings.EqualFold(words[0], "lua"):
-		return "", fmt.Errorf("Engine '%s' not found", words[0]) //nolint:staticcheck // Redis' text
+	case !strings.EqualFold(words[0], "#!lua"):
+		return "", fmt.Errorf("Engine '%s' not found", words[0][len("#!"):]) //nolint:staticcheck // Redis' text
 	}
 	return name, nil
 }
@@ -137,17 +151,20 @@ func (f *functions) admit(libs []*script.Library, replace bool) error {
 		}
 		if old != nil {
 			for name := range old.Functions {
-				delete(byName, name)
+				delete(byName, strings.ToLower(name))
 			}
 		}
 		libraries[lib.Name] = lib
 	}
 	for _, lib := range libs {
 		for _, name := range slices.Sorted(maps.Keys(lib.Functions)) {
-			if byName[name] != nil {
+			fold := strings.ToLower(name)
+			switch other := byName[fold]; {
+			case other == nil:
+				byName[fold] = lib.Functions[name]
+			case other.Library != lib: // within a library, names may differ in case alone
 				return fmt.Errorf("Function %s already exists", name) //nolint:staticcheck // Redis' text
 			}
-			byName[name] = lib.Functions[name]
 		}
 	}
 	for name, lib := range libraries {
@@ -169,7 +186,7 @@ func (f *functions) remove(name string) bool {
 		return false
 	}
 	for fn := range lib.Functions {
-		delete(f.byName, fn)
+		delete(f.byName, strings.ToLower(fn))
 	}
 	delete(f.libraries, name)
 	f.engine.Adopt(lib, false)

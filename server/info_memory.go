@@ -120,7 +120,7 @@ func (s *Server) infoScripts(b *infoBuilder) {
 	b.field("used_memory_vm_eval", eval)
 	b.field("used_memory_scripts_eval", scripts)
 	b.field("number_of_cached_scripts", len(s.scripts.bySHA))
-	b.field("number_of_functions", len(s.functions.byName))
+	b.field("number_of_functions", s.functions.count())
 	b.field("number_of_libraries", len(s.functions.libraries))
 	b.field("used_memory_vm_functions", functions)
 	memoryField(b, "used_memory_vm_total", eval+functions)

@@ -54,6 +54,12 @@ func TestScriptCommandsAnswerAsRedisDoes(t *testing.T) {
 			{"EVAL", "#!lua\nreturn 1", "0"},
 			{"EVAL", "#!lua\n\n\nerror('line 4')", "0"},
 			{"EVAL", "#!lua flags=\nreturn 1", "0"},
+			{"EVAL", "#!lua\r\nreturn 1", "0"},
+			{"EVAL", "#!lua  flags='no-writes' \r\nreturn redis.call('set','a',1)", "0"},
+			{"EVAL", "#!lua\tflags=no-writes\nreturn 1", "0"},
+			{"EVAL", "#!lua flags=\"no-writes\nreturn 1", "0"},
+			{"EVAL", "#!lua\x00\nreturn 1", "0"},
+			{"EVAL", "#!\nreturn 1", "0"},
 			{"EVAL", "#!lua flags=no-writes,allow-oom,allow-stale,no-cluster\nreturn 1", "0"},
 			{"EVAL", "#!lua flags=no-writes\nreturn redis.call('set','a',1)", "0"},
 			{"EVAL", "#!lua flags=no-writes\nreturn redis.pcall('set','a',1)", "0"},
@@ -191,6 +197,23 @@ func TestFunctionCommandsAnswerAsRedisDoes(t *testing.T) {
 			{"FUNCTION", "HELP"},
 			{"FUNCTION", "NOSUCH"},
 			{"FUNCTION", "LOAD", head + "while true do end"},
+			{"FUNCTION", "FLUSH", "SYNC", "x"},
+			{"FUNCTION", "RESTORE", "abc", "APPEND", "x"},
+			// The first line is split as a configuration line is, and names of
+			// functions have no case.
+			{"FUNCTION", "LOAD", "#!lua name=crlf\r\nredis.register_function('Crlf', function() return 'crlf' end)"},
+			{"FUNCTION", "LOAD", "#!lua\tNAME='quoted' \nredis.register_function('quoted', function() end)"},
+			{"FUNCTION", "LOAD", "#!lua name=\"half\nredis.register_function('half', function() end)"},
+			{"FUNCTION", "LOAD", "#!lua name=nul\x00\nredis.register_function('nul', function() end)"},
+			{"FUNCTION", "LOAD", "#!lua name=other\nredis.register_function('cRLF', function() end)"},
+			{"FCALL", "CRLF", "0"},
+			{"FCALL_RO", "crlf", "0"},
+			{"FUNCTION", "STATS"},
+			{"FUNCTION", "LOAD", "REPLACE", "#!lua name=crlf\nredis.register_function('CRLF', function() return 'again' end)"},
+			{"FCALL", "crlf", "0"},
+			{"FUNCTION", "DELETE", "crlf"},
+			{"FCALL", "crlf", "0"},
+			{"FUNCTION", "FLUSH"},
 		} {
 			b.same(args...)
 		}
@@ -309,11 +332,21 @@ func TestAScriptThatRunsTooLongLetsOthersEndIt(t *testing.T) {
 		late := i.Client(t) // who comes now is accepted, too
 		late.Must(tc.refused[0], "GET", "a")
 		other.Must("OK", tc.kill...)
-		if got := fmt.Sprint(busy.Receive()); !strings.HasPrefix(got, "ERR Error running script") && !strings.Contains(got, "Script killed by user with SCRIPT KILL") {
+		if got := fmt.Sprint(busy.Receive()); !strings.HasPrefix(got, "ERR Script killed by user with SCRIPT KILL... script: ") || strings.HasSuffix(got, ":0.") {
 			t.Errorf("%v ended with %s", tc.request, got)
 		}
 		other.Must("PONG", "PING")
 		busy.Must("PONG", "PING")
+	}
+}
+
+func TestScriptsDoNotWait(t *testing.T) {
+	t.Parallel()
+	c := servertest.Start(t).Client(t)
+	c.Must("0", "EVAL", "return redis.call('wait', 1, 0)", "0")
+	c.Must("<nil>", "EVAL", "return redis.call('blpop', 'a', 0)", "0")
+	if got := c.Text("EVAL", "return redis.pcall('waitaof', 0, 1, 0).err", "0"); !strings.HasPrefix(got, "ERR WAITAOF is not supported") {
+		t.Errorf("WAITAOF: %s", got)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/resp"
 	"github.com/lockstep-db/lockstep/server/script"
 )
 
@@ -184,12 +185,13 @@ func shebang(body string) (flags script.Flags, plain bool, code string, why comm
 	if !strings.HasPrefix(body, "#!") {
 		return 0, true, body, ""
 	}
-	end := strings.IndexByte(body, '\n')
-	if end < 0 {
+	words, end, ok := shebangWords(body)
+	switch {
+	case end < 0:
 		return 0, false, "", "ERR Invalid script shebang"
-	}
-	words := strings.Split(body[:end], " ")
-	if words[0] != "#!lua" {
+	case !ok:
+		return 0, false, "", "ERR Invalid engine in script shebang"
+	case words[0] != "#!lua":
 		return 0, false, "", command.ReplyError("ERR Unexpected engine in script shebang: " + words[0])
 	}
 	for _, word := range words[1:] {
@@ -206,6 +208,24 @@ func shebang(body string) (flags script.Flags, plain bool, code string, why comm
 		}
 	}
 	return flags, false, body[end:], ""
+}
+
+// shebangWords splits the first line of a script or library that begins with #!, as
+// arguments are split: words may be quoted, and a carriage return is a blank. end is
+// where the line ends, -1 when it does not.
+func shebangWords(code string) (words []string, end int, ok bool) {
+	end = strings.IndexAny(code, "\n\x00")
+	if end < 0 || code[end] == 0 {
+		return nil, -1, false
+	}
+	args, err := resp.SplitArgs([]byte(code[:end]))
+	if err != nil {
+		return nil, end, false
+	}
+	for _, a := range args {
+		words = append(words, string(a))
+	}
+	return words, end, true
 }
 
 // scriptFlags are the flags by which the gates judge a call of a script that says
@@ -230,7 +250,7 @@ func (s *Server) scriptFlags(spec *command.Spec, args [][]byte) command.Flags {
 		}
 		of = cs.flags
 	default:
-		f := s.functions.byName[string(args[1])]
+		f := s.functions.find(args[1])
 		if f == nil {
 			return flags
 		}
