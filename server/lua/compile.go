@@ -290,6 +290,7 @@ func (c *compiler) whileLoop(s *whileStmt) {
 	out := c.condition(s.cond, false)
 	c.loops = append(c.loops, nil)
 	c.block(s.body)
+	c.line = s.body.end
 	c.loopTo(start)
 	c.patchHere(out)
 	c.endLoop()

@@ -202,11 +202,11 @@ enter:
 		case opJump:
 			pc += int(i.c)
 		case opLoop:
-			pc += int(i.c)
 			if l.fuel--; l.fuel <= 0 {
-				t.slowly(ci, pc)
+				t.slowly(ci, pc) // where the loop is, before it begins anew
 				t.interrupt()
 			}
+			pc += int(i.c)
 		case opEq:
 			a, b := rk(regs, k, int(i.b)), rk(regs, k, int(i.c))
 			equal := Equal(a, b)
