@@ -270,6 +270,10 @@ func TestWhatAUserMayNotDoIsRefusedAndLogged(t *testing.T) {
 		}
 	}
 	admin.Must("OK", "CONFIG", "SET", "acllog-max-len", "2")
+	if n := len(admin.Do("ACL", "LOG").([]any)); n != len(want) {
+		t.Errorf("%d entries: a smaller acllog-max-len has taken what was there", n)
+	}
+	c.Must("NOPERM No permissions to access a key", "GET", "new")
 	if n := len(admin.Do("ACL", "LOG").([]any)); n != 2 {
 		t.Errorf("%d entries above acllog-max-len 2", n)
 	}
@@ -302,6 +306,9 @@ func TestRulesThatChangeConcernWhatIsQueuedAlready(t *testing.T) {
 		}
 	}
 	c.Must("OK", "SET", "a", "2") // the failed EXEC has left nothing behind
+	if got := admin.Info("commandstats")["cmdstat_exec"]; !strings.HasSuffix(got, ",rejected_calls=0,failed_calls=1") {
+		t.Errorf("EXEC of which the last command is denied: %s", got)
+	}
 }
 
 func TestWhoLosesARightIsHungUpOn(t *testing.T) {

@@ -139,8 +139,6 @@ func (s *Server) apply(name string, old *config.Config) error {
 		s.usersChanged()
 	case "acl-pubsub-default":
 		s.users.OpenChannels(cfg.ACLPubSubDefault == "allchannels")
-	case "acllog-max-len":
-		s.aclLog.Trim(cfg.ACLLogMaxLen)
 	case "slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold":
 		s.applySlowlog()
 	}

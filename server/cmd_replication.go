@@ -24,7 +24,7 @@ const (
 func (s *Server) replicationSpecs() []*command.Spec {
 	sync := command.Admin | command.NoScript | command.NoAsyncLoading | command.NoMulti
 	role := command.Admin | command.NoScript | command.Stale | command.NoAsyncLoading
-	wait := command.NoScript | command.Blocking
+	wait := command.Blocking
 	return []*command.Spec{
 		{Name: "psync", Arity: -3, Flags: sync, Run: s.cmdPSync},
 		{Name: "sync", Arity: 1, Flags: sync, Run: s.cmdSync},

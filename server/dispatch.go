@@ -94,15 +94,12 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if c.has(flagRedirect) && s.redirects(c, spec) == redirectNow {
 		return s.redirectReply()
 	}
-	flags := spec.Flags
-	if spec.Categories&command.CatScripting != 0 && spec.Parent() == nil {
-		flags = s.scriptFlags(spec, args)
-	}
+	flags := s.gateFlags(spec, args)
 	if c.tx != nil && spec == s.execCommand {
-		flags |= c.tx.flags
+		flags = flags&^c.tx.lacks | c.tx.flags
 	}
 	// What a script that is still running works on stays: nothing is evicted under it.
-	if s.config.Maxmemory > 0 && s.scripts.run == nil && s.outOfMemory() && (flags&command.DenyOOM != 0 || c.has(flagMulti) && queues(spec)) {
+	if s.config.Maxmemory > 0 && s.scripts.run == nil && s.outOfMemory() && (flags&command.DenyOOM != 0 || c.has(flagMulti) && !endsMulti(spec)) {
 		return command.ErrOutOfMemory
 	}
 	if flags&command.Write != 0 {
@@ -141,6 +138,14 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 		return errDebugOff
 	}
 	return ""
+}
+
+// gateFlags are the flags of a command that the gates go by.
+func (s *Server) gateFlags(spec *command.Spec, args [][]byte) command.Flags {
+	if spec.Categories&command.CatScripting != 0 && spec.Parent() == nil {
+		return s.scriptFlags(spec, args)
+	}
+	return spec.Flags
 }
 
 // writeGate says why the server takes no writes from clients.

@@ -55,7 +55,7 @@ func (s *Server) cmdWait(call *command.Call) {
 	}
 	c := session(call)
 	have := s.holders(c.writeOffset)
-	if have >= want || c.has(flagMulti) {
+	if have >= want || c.has(flagMulti) || call.Scripted {
 		call.Out.Int(have)
 		return
 	}

@@ -20,10 +20,15 @@ const queuedOverhead = int(unsafe.Sizeof(queued{}))
 // queuedFlags of a command make EXEC pass, or wait at, the same gates.
 const queuedFlags = command.Write | command.ReadOnly | command.DenyOOM | command.PubSub | command.MayReplicate
 
+// queuedExemptions are flags that EXEC itself has, and loses by any command that has
+// them not.
+const queuedExemptions = command.Loading | command.Stale
+
 // transaction is what a connection has queued since MULTI.
 type transaction struct {
 	queue []queued
 	flags command.Flags // those that matter to EXEC, of all queued commands together
+	lacks command.Flags // of exemptions: those that some queued command has not
 	bytes int
 }
 
@@ -56,10 +61,18 @@ func queues(spec *command.Spec) bool {
 	return true
 }
 
+// endsMulti says whether a command ends a transaction, which is possible also when
+// there is no memory to queue anything.
+func endsMulti(spec *command.Spec) bool {
+	return !queues(spec) && spec.Name != "multi" && spec.Name != "watch"
+}
+
 func (s *Server) enqueue(c *conn, spec *command.Spec, args [][]byte) {
 	kept, size := keepArgs(args)
 	c.tx.queue = append(c.tx.queue, queued{spec, kept})
-	c.tx.flags |= spec.Flags & queuedFlags
+	flags := s.gateFlags(spec, args)
+	c.tx.flags |= flags & queuedFlags
+	c.tx.lacks |= ^flags & queuedExemptions
 	c.tx.bytes += size + queuedOverhead + len(args)*int(unsafe.Sizeof(args[0]))
 	before := len(c.out.Buf)
 	c.out.Simple("QUEUED")
@@ -138,10 +151,13 @@ func (s *Server) cmdExec(call *command.Call) {
 			before := len(c.out.Buf)
 			c.out.Error(string(refusal))
 			s.stats.countError(c.out.Buf[before:])
+			// As in Redis, EXEC has failed when the last command is denied.
+			call.Failed, call.Counted = true, true
 			continue
 		}
 		inner.Args, inner.DBIndex = q.args, c.db
 		s.run(c, inner, q.spec)
+		call.Failed, call.Counted = false, false
 	}
 	s.cmdClock = start // EXEC's own time includes all of it
 	s.effects.End()

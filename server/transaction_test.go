@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/lockstep-db/lockstep/server/servertest"
@@ -140,5 +141,53 @@ func TestMonitorShowsRequestsWithoutPasswords(t *testing.T) {
 		if len(line) < len(want) || line[len(line)-len(want):] != want {
 			t.Errorf("got %q, want it to end in %s", line, want)
 		}
+	}
+}
+
+// What EXEC is told when the server has changed its mind since commands were queued.
+func TestExecIsJudgedByAllThatIsQueued(t *testing.T) {
+	t.Parallel()
+	redis, ours := servertest.StartRedis(t), servertest.Start(t)
+	b, other := &bothServers{t, ours.Client(t), redis.Client(t)}, &bothServers{t, ours.Client(t), redis.Client(t)}
+	other.same("CONFIG", "SET", "replica-serve-stale-data", "no")
+	const noReplica, replica = "NO ONE", "127.0.0.1 1" // nobody is there, so it is stale
+	for _, row := range []struct {
+		master, maxmemory string
+		queue             [][]string
+	}{
+		{replica, "0", [][]string{{"GET", "a"}}},
+		{replica, "0", [][]string{{"PING"}, {"INFO", "nosuch"}}},
+		{replica, "0", [][]string{{"INFO", "nosuch"}}}, // which a stale replica still tells
+		{replica, "0", [][]string{{"EVAL", "#!lua\nreturn 1", "0"}}},
+		{replica, "0", [][]string{{"EVAL", "#!lua flags=no-writes,allow-stale\nreturn 1", "0"}}},
+		{noReplica, "1", [][]string{{"EVAL", "#!lua\nreturn 1", "0"}}},
+		{noReplica, "1", [][]string{{"EVAL", "return 1", "0"}}},
+	} {
+		b.same("MULTI")
+		for _, args := range row.queue {
+			b.same(args...)
+		}
+		other.same(append([]string{"REPLICAOF"}, strings.Fields(row.master)...)...)
+		other.same("CONFIG", "SET", "maxmemory", row.maxmemory)
+		b.same("EXEC")
+		other.same("CONFIG", "SET", "maxmemory", "0")
+		other.same("REPLICAOF", "NO", "ONE")
+		b.same("PING")
+	}
+}
+
+// Also what would be refused for another reason: it comes to the same, EXEC aborts.
+func TestWithoutMemoryATransactionCanOnlyEnd(t *testing.T) {
+	t.Parallel()
+	b := startBoth(t)
+	for _, within := range [][]string{{"MULTI"}, {"WATCH", "a"}, {"UNWATCH"}, {"GET", "a"}, {"DISCARD"}, {"RESET"}} {
+		b.same("MULTI")
+		b.same("CONFIG", "SET", "maxmemory", "0")
+		b.same("EXEC")
+		b.same("CONFIG", "SET", "maxmemory", "1")
+		b.same("MULTI")
+		b.same(within...)
+		b.same("EXEC")
+		b.same("CONFIG", "SET", "maxmemory", "0")
 	}
 }
