@@ -139,6 +139,10 @@ func (s *Server) apply(name string, old *config.Config) error {
 		s.usersChanged()
 	case "acl-pubsub-default":
 		s.users.OpenChannels(cfg.ACLPubSubDefault == "allchannels")
+	case "tracking-table-max-keys":
+		s.boundTracking()
+	case "latency-tracking":
+		s.stats.timed = cfg.LatencyTracking
 	case "slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold":
 		s.applySlowlog()
 	}

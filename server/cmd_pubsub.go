@@ -80,6 +80,10 @@ func (c *conn) pushesReply() {
 func (s *Server) subscribe(kind topicKind, word string) func(*command.Call) {
 	return func(call *command.Call) {
 		c := session(call)
+		if kind == topicShard && c.has(flagMulti) {
+			call.Fail("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client") // SUBSCRIBE is, in Redis
+			return
+		}
 		c.pushesReply()
 		for _, name := range call.Args[1:] {
 			s.pubsub.add(c, kind, name)

@@ -44,6 +44,7 @@ func (s *Server) cron() {
 	s.storeWork()
 	s.sweep()
 	s.clientsCron()
+	s.boundTracking()
 	s.sampleRates()
 	s.memory.sample(s)
 	s.shutdownCron()

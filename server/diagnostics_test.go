@@ -82,6 +82,58 @@ func TestLatencyIsReported(t *testing.T) {
 	c.Must("ERR No samples available for event 'command'", "LATENCY", "GRAPH", "command")
 }
 
+func TestHistogramsAreOfCommandsAskedForWithTheirSubcommands(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	names := func(asked ...string) string {
+		t.Helper()
+		var names []string
+		for i, v := range c.Do(append([]string{"LATENCY", "HISTOGRAM"}, asked...)...).([]any) {
+			if i%2 == 0 {
+				names = append(names, v.(string))
+			}
+		}
+		return strings.Join(names, " ")
+	}
+	want := func(expect string, asked ...string) {
+		t.Helper()
+		if got := names(asked...); got != expect {
+			t.Errorf("LATENCY HISTOGRAM %v has %q, want %q", asked, got, expect)
+		}
+	}
+	c.Must("OK", "CONFIG", "RESETSTAT")
+	want("config|resetstat")
+	c.Do("CLIENT", "ID")
+	c.Do("CLIENT", "GETNAME")
+	c.Must("OK", "SET", "k", "v")
+	c.Do("GET", "k")
+	want("get set get", "get", "nosuch", "SET", "get", "client|nosuch", "zadd")
+	want("client|getname client|id", "client")
+	want("client|id set", "CLIENT|ID", "set")
+	c.Must("OK", "CONFIG", "SET", "latency-tracking", "no")
+	c.Must("OK", "CONFIG", "RESETSTAT")
+	c.Must("OK", "SET", "k", "v")
+	want("", "set")
+	c.Must("OK", "CONFIG", "SET", "latency-tracking", "yes")
+	want("", "set")
+	c.Must("OK", "SET", "k", "v")
+	want("set", "set")
+}
+
+func TestTheSlowLogTellsWhoCalledTheScript(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	c.Must("OK", "CLIENT", "SETNAME", "me")
+	c.Must("OK", "CONFIG", "SET", "slowlog-log-slower-than", "0")
+	c.Do("EVAL", "return redis.call('PING')", "0")
+	entries := c.Do("SLOWLOG", "GET", "2").([]any)
+	script, within := entries[0].([]any), entries[1].([]any)
+	if got := fmt.Sprint(within[3]); got != "[PING]" {
+		t.Errorf("the script has run %s, want [PING]", got)
+	}
+	if fmt.Sprint(within[4:]) != fmt.Sprint(script[4:]) || within[5] != "me" {
+		t.Errorf("the script was called by %v, what it ran by %v", script[4:], within[4:])
+	}
+}
+
 func TestInfoEstimatesHowLongKeysHaveToLive(t *testing.T) {
 	c := servertest.Start(t).Client(t)
 	for n := range 50 {

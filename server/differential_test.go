@@ -214,6 +214,7 @@ var conversations = []struct {
 		CONFIG SET client-output-buffer-limit "replica 100mb 10mb 20"
 		CONFIG GET client-output-buffer-limit
 		CONFIG SET latency-tracking-info-percentiles "101"
+		CONFIG SET latency-tracking-info-percentiles "50 all"
 		CONFIG SET latency-tracking-info-percentiles "50 99"
 		CONFIG GET latency-tracking-info-percentiles
 		CONFIG SET replica-priority 50

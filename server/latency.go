@@ -126,29 +126,34 @@ func (s *Server) cmdLatencyReset(call *command.Call) {
 }
 
 func (s *Server) cmdLatencyHistogram(call *command.Call) {
-	type entry struct {
-		name string
-		hist *histogram
-	}
-	var entries []entry
-	s.eachCommandStat(func(name string, st *commandStat) {
-		wanted := len(call.Args) == 2
-		for _, arg := range call.Args[2:] {
-			wanted = wanted || foldIs(arg, name)
+	mark, n := call.Out.Mark(), 0
+	reply := func(spec *command.Spec) {
+		hist := s.stats.perCommand[spec.ID()].hist
+		if hist == nil {
+			return
 		}
-		if wanted && st.hist != nil {
-			entries = append(entries, entry{name, st.hist})
-		}
-	})
-	call.Out.Map(len(entries))
-	for _, e := range entries {
-		call.Out.BulkString(e.name)
+		n++
+		call.Out.BulkString(spec.FullName())
 		call.Out.Map(2)
 		call.Out.BulkString("calls")
-		call.Out.Int(e.hist.count)
+		call.Out.Int(hist.count)
 		call.Out.BulkString("histogram_usec")
-		e.hist.write(call)
+		hist.write(call)
 	}
+	for _, name := range call.Args[2:] {
+		if spec, known := s.commands.Find(name); known {
+			reply(spec)
+			for _, sub := range spec.Subcommands {
+				reply(sub)
+			}
+		}
+	}
+	if len(call.Args) == 2 {
+		for _, spec := range s.commands.Sorted() {
+			reply(spec)
+		}
+	}
+	call.Out.InsertMap(mark, n)
 }
 
 // write tells how many calls took no longer than each power of two, in microseconds:

@@ -104,6 +104,15 @@ func TestChannelsWorkAsInRedis(t *testing.T) {
 			bob> EVAL "return {redis.call('publish','a','x'), redis.call('spublish','a','y')}" 0
 			bob> EVAL "return redis.call('subscribe','a')" 0
 			bob> EVAL "return redis.pcall('pubsub','numsub','a')" 0`},
+		{"a transaction may listen to channels, and not to those of shards", `
+			alice> MULTI
+			alice> SUBSCRIBE a
+			alice> SSUBSCRIBE a
+			alice> SUNSUBSCRIBE a
+			alice> PSUBSCRIBE a*
+			alice> EXEC
+			bob> PUBLISH a x
+			bob> SPUBLISH a x`},
 		{"wrong calls are refused", `
 			alice> SUBSCRIBE
 			alice> PSUBSCRIBE

@@ -152,6 +152,7 @@ func New(o Options) (*Server, error) {
 	s.applyLimits()
 	s.commands = s.newTable()
 	s.stats.init(s.commands.Len())
+	s.stats.timed = s.config.LatencyTracking
 	s.initEnv()
 	s.initScripting()
 	if err := s.initUsers(); err != nil {

@@ -57,6 +57,9 @@ func (s *Server) slow(c *conn, call *command.Call, spec *command.Spec, took time
 	if took < s.slowlog.threshold || spec.Has(command.SkipSlowlog) {
 		return
 	}
+	if c == &s.scripts.conn && s.current != nil {
+		c = s.current // who has called the script
+	}
 	l := &s.slowlog
 	l.entries = append(l.entries, slowEntry{
 		id: l.nextID, at: s.clock.unix, took: took, args: abridge(spec, call.Args), peer: c.peer, name: c.name,

@@ -32,6 +32,7 @@ type stats struct {
 	denied           [acl.DeniedChannel + 1]int64 // by reason
 	evictedClients   int64
 
+	timed      bool          // latency-tracking: histograms are kept
 	perCommand []commandStat // by Spec.ID
 	errors     map[string]int64
 
@@ -53,7 +54,7 @@ func (st *stats) init(commands int) {
 
 func (st *stats) reset() {
 	blocked, rates := st.blocked, st.rates
-	*st = stats{blocked: blocked, perCommand: make([]commandStat, len(st.perCommand)), errors: map[string]int64{}}
+	*st = stats{blocked: blocked, timed: st.timed, perCommand: make([]commandStat, len(st.perCommand)), errors: map[string]int64{}}
 	for i := range rates {
 		st.rates[i].samples = rates[i].samples
 	}
@@ -66,6 +67,9 @@ func (st *stats) ran(id int, took time.Duration, failed bool) {
 	cs.time += took
 	if failed {
 		cs.failed++
+	}
+	if !st.timed {
+		return
 	}
 	if cs.hist == nil {
 		cs.hist = &histogram{}

@@ -76,18 +76,25 @@ func (t *tracking) remember(key []byte, id int64) {
 	t.items++
 }
 
+// trackingEvictions is how many keys leave the table at a time: some milliseconds'
+// work. There are so many too many only when the limit was lowered.
+const trackingEvictions = 5000
+
 // boundTracking keeps the table below tracking-table-max-keys: whoever has cached
-// a key that has no place any more is told that it is invalid.
+// a key that has no place any more is told that it is invalid. Those who read look
+// after it, and cron when the limit was lowered.
 func (s *Server) boundTracking() {
 	most := s.config.TrackingTableMaxKeys
 	if most == 0 {
 		return
 	}
+	evicted := 0
 	for key := range s.tracking.keys {
-		if int64(len(s.tracking.keys)) <= most {
+		if int64(len(s.tracking.keys)) <= most || evicted == trackingEvictions {
 			return
 		}
 		s.invalidateReaders([]byte(key))
+		evicted++
 	}
 }
 
@@ -258,6 +265,9 @@ func (w *prefixWatch) changes(without *conn) [][]byte {
 // startTracking makes c track as it has asked; o is valid.
 func (s *Server) startTracking(c *conn, o *tracker) {
 	t := &s.tracking
+	if o.broadcast && len(o.prefixes) == 0 {
+		o.prefixes = []string{""} // beside those that there may be already
+	}
 	if old := c.tracking; old == nil {
 		t.clients++
 	} else {
@@ -265,9 +275,6 @@ func (s *Server) startTracking(c *conn, o *tracker) {
 		if o.broadcast {
 			o.prefixes = append(o.prefixes, old.prefixes...)
 		}
-	}
-	if o.broadcast && len(o.prefixes) == 0 {
-		o.prefixes = []string{""}
 	}
 	slices.Sort(o.prefixes)
 	o.prefixes = slices.Compact(o.prefixes)

@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/lockstep-db/lockstep/server/servertest"
@@ -94,6 +95,16 @@ func TestClientSideCachingWorksAsInRedis(t *testing.T) {
 			carol> SET z:1 x
 			alice> CLIENT TRACKING OFF
 			carol> SET user:1 x`},
+		{"a broadcast of all keys comes on top of prefixes", `
+			alice> HELLO 3
+			alice> CLIENT TRACKING ON BCAST PREFIX user:
+			alice> CLIENT TRACKING ON BCAST
+			alice> CLIENT TRACKINGINFO
+			bob> SET user:1 x
+			bob> SET other x
+			alice> CLIENT TRACKING ON BCAST PREFIX z:
+			alice> CLIENT TRACKING OFF
+			bob> SET user:1 x`},
 		{"nobody need be told of what it has changed itself", `
 			alice> HELLO 3
 			alice> CLIENT TRACKING ON NOLOOP
@@ -240,4 +251,29 @@ func TestTheTrackingTableIsBounded(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestWhatTheTrackingTableHasNoPlaceForAnyMoreIsAnnounced(t *testing.T) {
+	i := servertest.Start(t)
+	c, admin := i.Client(t), i.Client(t)
+	c.Do("HELLO", "3")
+	c.Must("OK", "CLIENT", "TRACKING", "ON")
+	const keys = 12000 // more than leave the table at a time
+	for n := range keys {
+		c.Send("GET", "k"+strconv.Itoa(n))
+	}
+	for range keys {
+		if v := c.Receive(); v != nil {
+			t.Fatalf("a key that does not exist has the value %v", v)
+		}
+	}
+	admin.Must("OK", "CONFIG", "SET", "tracking-table-max-keys", "1")
+	for n := range keys - 1 {
+		if got := fmt.Sprint(c.Receive()); !strings.HasPrefix(got, "[invalidate [k") {
+			t.Fatalf("message %d is %s", n, got)
+		}
+	}
+	if n := admin.Info("stats")["tracking_total_keys"]; n != "1" {
+		t.Errorf("%s keys are tracked, want 1", n)
+	}
 }
