@@ -33,7 +33,7 @@ func (s *Server) clientLine(c *conn) string {
 	}
 	fmt.Fprintf(&b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=%d omem=%d tot-mem=%d",
 		queries, max(0, room), s.argumentBytes(c)+arguments, multiMem, cap(c.out.Buf), cap(c.out.Buf),
-		min(c.waiting(), firstReplies), (c.waitingMore()+firstReplies-1)/firstReplies, c.waitingMore(), c.memory())
+		c.waiting()-c.waitingMore(), (c.waitingMore()+firstReplies-1)/firstReplies, c.waitingMore(), c.memory())
 	fmt.Fprintf(&b, " events=%s cmd=%s user=%s redir=%d resp=%d", s.eventLetters(fd, c), lastCommand(c), c.user.Name(), c.redirection(), max(c.out.Proto, 2))
 	fmt.Fprintf(&b, " lib-name=%s lib-ver=%s tot-net-in=%d tot-net-out=%d tot-cmds=%d", c.libName, c.libVer, c.netInput, c.netOutput, c.commands)
 	return b.String()

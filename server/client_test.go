@@ -237,7 +237,7 @@ func TestWaitingRepliesAreToldToTheByte(t *testing.T) {
 			if last > 0 && omem > 0 && omem-last > 11_000 {
 				t.Fatalf("omem went from %d to %d for 10,000 bytes", last, omem)
 			}
-			if want := (omem + 16383) / 16384; values["oll"] != strconv.Itoa(want) || omem > 0 && values["obl"] != "16384" {
+			if want := (omem + 16383) / 16384; values["oll"] != strconv.Itoa(want) || omem > 0 && values["obl"] != "0" {
 				t.Fatalf("obl=%s oll=%s omem=%d", values["obl"], values["oll"], omem)
 			}
 			last = omem

@@ -425,13 +425,18 @@ func (c *conn) flushed(s *Server) bool {
 // waiting is how many bytes of replies are not written yet.
 func (c *conn) waiting() int { return len(c.out.Buf) - c.sent + c.tls.pending() }
 
-// firstReplies is how much of what waits is not held against a client. Redis keeps it
-// in a buffer that every client has (obl), and the rest in a list of such buffers (oll
-// and omem), to which the output limits apply.
+// firstReplies is how much may wait without being held against a client. Redis has a
+// buffer for that in every client (obl); what does not fit in it goes to a list of such
+// buffers (oll and omem), to which the output limits apply.
 const firstReplies = 16 << 10
 
-// waitingMore is how many bytes of replies are waiting beyond the first ones.
-func (c *conn) waitingMore() int { return max(0, c.waiting()-firstReplies) }
+// waitingMore is how many bytes of replies are waiting if they are more than the first.
+func (c *conn) waitingMore() int {
+	if n := c.waiting(); n > firstReplies {
+		return n
+	}
+	return 0
+}
 
 // closeConn ends a connection at once. Closing it twice is harmless.
 func (s *Server) closeConn(c *conn) {

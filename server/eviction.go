@@ -77,7 +77,7 @@ func (s *Server) memoryToFree() int64 {
 	entries := int64(s.keyspace.Entries())
 	if v.turn != s.stats.turns {
 		v.turn = s.stats.turns
-		v.fixed = int64(s.keyspace.MemoryStats().Used()) - entries + s.memory.clients + baseMemory
+		v.fixed = int64(s.keyspace.MemoryStats().Used()) - entries + s.memory.clients + s.scriptMemory() + baseMemory
 	}
 	return entries + v.fixed - s.config.Maxmemory
 }

@@ -139,3 +139,33 @@ func infoNumber(t *testing.T, info, field string) int {
 	}
 	return n
 }
+
+// TestScriptsCountTowardsMaxmemory: INFO said that they occupy memory, and eviction did
+// not look at it.
+func TestScriptsCountTowardsMaxmemory(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	c.Must("1", "EVAL", "return 1", "0")
+	c.Must("OK", "SET", "k", "v")
+	used, err := strconv.Atoi(c.Info("memory")["used_memory"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Must("OK", "CONFIG", "SET", "maxmemory", strconv.Itoa(used-10_000))
+	c.Must("OOM command not allowed when used memory > 'maxmemory'.", "SET", "k", "w")
+}
+
+// TestInfoDoesNotCountWhatWasFlushed: deleted values are freed in the background, and
+// used_memory after FLUSHALL was still that of before.
+func TestInfoDoesNotCountWhatWasFlushed(t *testing.T) {
+	c := servertest.Start(t, "--enable-debug-command", "yes").Client(t)
+	c.Must("OK", "DEBUG", "POPULATE", "20000", "key", "500")
+	c.Must("OK", "MULTI")
+	c.Must("QUEUED", "FLUSHALL")
+	c.Must("QUEUED", "INFO", "memory")
+	text := fmt.Sprint(c.Do("EXEC"))
+	var used int
+	_, rest, _ := strings.Cut(text, "used_memory:")
+	if _, err := fmt.Sscan(rest, &used); err != nil || used > 5<<20 {
+		t.Errorf("%d bytes are in use after FLUSHALL (%v)", used, err)
+	}
+}
