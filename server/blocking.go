@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/store"
 )
 
 // Clients that wait for keys (command.Call.Block).
@@ -204,6 +205,9 @@ func (s *Server) serveQueue(q *waitQueue) {
 	for p := q.first; p != nil; p = next {
 		next = p.next
 		e, found := s.keyspace.DB(q.key.db).Find([]byte(q.key.key))
+		if found && s.isOver(e) {
+			found = false // the next command that wants it removes it
+		}
 		if !found && q.gone == 0 {
 			return // taken by those before
 		}
@@ -211,6 +215,12 @@ func (s *Server) serveQueue(q *waitQueue) {
 			s.tryAgain(w)
 		}
 	}
+}
+
+// isOver says whether the time of an entry has passed.
+func (s *Server) isOver(e store.Entry) bool {
+	at, volatile := e.ExpireAt()
+	return volatile && s.clock.unixMs > at
 }
 
 // tryAgain runs a blocked command anew. It passes the gates again, for the server

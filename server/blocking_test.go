@@ -250,6 +250,52 @@ func TestKeysThatBecomeReadyAtOnceAreTriedInTheOrderOfTheCommand(t *testing.T) {
 	c.Must("[second]", "LRANGE", "b", "0", "-1")
 }
 
+// What a slow transaction has made ready may be over before anybody is served: time
+// does not stand still while a command runs.
+func TestNobodyIsServedWithWhatHasExpiredMeanwhile(t *testing.T) {
+	i := servertest.Start(t, "--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "3600")
+	waiting, c := i.Client(t), i.Client(t)
+	stream := dialReplica(t, i)
+	stream.online()
+	c.Must("OK", "DEBUG", "SET-ACTIVE-EXPIRE", "0")
+	id := waiting.Text("CLIENT", "ID")
+	waiting.Send("BRPOP", "list", "0")
+	awaitBlocked(t, c, 1)
+	c.Must("OK", "MULTI")
+	c.Must("QUEUED", "RPUSH", "list", "x")
+	c.Must("QUEUED", "PEXPIRE", "list", "1")
+	c.Must("QUEUED", "DEBUG", "SLEEP", "0.02")
+	c.Must("[1 1 OK]", "EXEC")
+	if line := c.Text("CLIENT", "LIST", "ID", id); !strings.Contains(line, " flags=b ") {
+		t.Errorf("after the transaction the waiting client is %s", line)
+	}
+	c.Must("0", "EXISTS", "list") // and this is what removes it
+	c.Must("1", "RPUSH", "list", "y")
+	if got := fmt.Sprint(waiting.Receive()); got != "[list y]" {
+		t.Errorf("the waiting client got %s", got)
+	}
+	c.Must("OK", "SET", "last", "1")
+	var got []string
+	for len(got) == 0 || got[len(got)-1] != "SET last 1" {
+		got = append(got, stream.command())
+	}
+	got = slices.DeleteFunc(got, func(line string) bool {
+		return strings.HasPrefix(line, "SELECT") || strings.HasPrefix(line, "PEXPIREAT")
+	})
+	want := []string{"MULTI", "RPUSH list x", "EXEC", "DEL list", "RPUSH list y", "RPOP list", "SET last 1"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the stream has %q, want %q", got, want)
+	}
+}
+
+func TestTheRestOfAPipelineSeesThatTimeHasGoneOn(t *testing.T) {
+	c := servertest.Start(t, "--enable-debug-command", "yes").Client(t)
+	c.Write(slices.Concat(servertest.Request("SET", "k", "v", "PX", "1"), servertest.Request("DEBUG", "SLEEP", "0.02"), servertest.Request("GET", "k")))
+	if got := fmt.Sprint([]any{c.Receive(), c.Receive(), c.Receive()}); got != "[OK OK <nil>]" {
+		t.Errorf("the replies are %s", got)
+	}
+}
+
 func TestAWaitCountsAsOneCallAndIsShown(t *testing.T) {
 	i := servertest.Start(t)
 	waiting, c := i.Client(t), i.Client(t)

@@ -3,7 +3,9 @@ package server
 import "time"
 
 // clock is the reactor's idea of now. It is read once per turn of the loop, so
-// that everything in one batch happens at one time and reading it costs nothing.
+// that everything in one batch happens at one time and reading it costs nothing;
+// and once more after a command that took long (clockStep), since for what comes
+// behind it time has gone on.
 type clock struct {
 	base time.Time // when the server started; carries the monotonic reading
 
@@ -11,6 +13,9 @@ type clock struct {
 	unixMs int64         // wall clock
 	unix   int64         // wall clock, seconds
 }
+
+// clockStep is how far the clock may be behind when a command begins.
+const clockStep = time.Millisecond
 
 func newClock() clock {
 	c := clock{base: time.Now()}

@@ -199,6 +199,9 @@ func (s *Server) run(c *conn, call *command.Call, spec *command.Spec) {
 	s.finish(c, call, spec, before)
 	if previous == nil {
 		s.ran(c, spec)
+		if s.cmdClock-s.clock.mono >= clockStep {
+			s.clock.update()
+		}
 	}
 }
 
