@@ -52,16 +52,16 @@ func runSInterCard(c *Call) {
 	c.Out.Int(n)
 }
 
-// runSInterStore: the result begins in the form of the smallest set, and becomes
-// an intset if all its members are integers.
+// runSInterStore: the result begins as an intset if the smallest set is one, else
+// as a listpack, and becomes an intset if all its members are integers.
 func runSInterStore(c *Call) {
 	sets, ok := findSets(c, c.Args[2:])
 	if !ok {
 		return
 	}
 	encoding := store.EncodingIntset
-	if smallest := bySize(sets)[0]; smallest.found {
-		encoding = smallest.set.Encoding()
+	if smallest := bySize(sets)[0]; smallest.found && smallest.set.Encoding() != store.EncodingIntset {
+		encoding = store.EncodingListpack
 	}
 	result, integers := c.Keyspace.NewSet(encoding), true
 	intersect(sets, func(member []byte) bool {

@@ -160,8 +160,13 @@ func (c *Call) takeOut(key []byte, set store.SetView, count int64) [][]byte {
 		}
 		return popped
 	}
-	// Those that stay are few: they make a new set, which may be packed again.
-	rest := c.Keyspace.NewSet(store.EncodingIntset)
+	// Those that stay are few: they make a new set, which may be packed again. As in
+	// Redis it is an intset only if they come from one.
+	encoding := set.Encoding()
+	if encoding == store.EncodingHashtable {
+		encoding = store.EncodingListpack
+	}
+	rest := c.Keyspace.NewSet(encoding)
 	c.someMembers(set, remaining, func(member []byte) { rest.Add(member) })
 	set.Each(func(member []byte) bool {
 		if !rest.Set().Has(member) {

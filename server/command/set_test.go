@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -97,5 +98,44 @@ func TestSPOPOfOneMemberIsSREMOfIt(t *testing.T) {
 		if got := string(s.do(words(t, "SCARD s")...)); got != fmt.Sprintf(":%d\r\n", 5-i) {
 			t.Errorf("%d popped, %s left", i+1, got)
 		}
+	}
+}
+
+// What is left of large sets is packed anew, and an intset only if it comes from one
+// or SINTERSTORE has seen that it can be.
+func TestSetsMadeOfLargeOnesHaveTheFormsOfRedis72(t *testing.T) {
+	for _, row := range []struct{ name, a, b, line, form string }{
+		{"the few strings that two have in common", "m 0 200", "m 195 400", "SINTERSTORE d a b", "listpack"},
+		{"strings that are as many as are packed", "m 0 200", "m 72 400", "SINTERSTORE d a b", "listpack"},
+		{"one string too many to be packed", "m 0 200", "m 71 400", "SINTERSTORE d a b", "hashtable"},
+		{"the integers that two have in common", "i 0 600", "i 100 700", "SINTERSTORE d a b", "intset"},
+		{"a few integers that stay of many", "i 0 600", "i 0 1", "SPOP a 598", "listpack"},
+		{"a few integers that stay of an intset", "i 0 400", "i 0 1", "SPOP a 398", "intset"},
+		{"a few strings that stay of many", "m 0 400", "i 0 1", "SPOP a 398", "listpack"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSubject(t)
+			for key, of := range map[string]string{"a": row.a, "b": row.b} {
+				var kind rune
+				var from, to int
+				if _, err := fmt.Sscanf(of, "%c %d %d", &kind, &from, &to); err != nil {
+					t.Fatal(err)
+				}
+				for i := from; i < to; i++ {
+					member := fmt.Appendf(nil, "%d", i)
+					if kind == 'm' {
+						member = fmt.Appendf(nil, "m%d", i)
+					}
+					s.do([]byte("SADD"), []byte(key), member)
+				}
+			}
+			args := words(t, row.line)
+			if reply := s.do(args...); reply[0] == '-' {
+				t.Fatalf("%s: %s", row.line, reply)
+			}
+			if got := string(s.do([]byte("OBJECT"), []byte("ENCODING"), args[1])); !strings.Contains(got, row.form) {
+				t.Errorf("the form is %q, want %s", got, row.form)
+			}
+		})
 	}
 }
