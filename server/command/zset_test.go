@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strconv"
@@ -155,5 +156,22 @@ func TestRandomMembersAreDrawnFairly(t *testing.T) {
 				t.Errorf("%s: %s was drawn %v times of %v", line, m, got, want)
 			}
 		}
+	}
+}
+
+func TestARestoredSortedSetStaysPackedWhateverTheLengthOfItsMembers(t *testing.T) {
+	s := newSubject(t)
+	s.limit("zset-max-listpack-value", 100)
+	s.do([]byte("ZADD"), []byte("z"), []byte("1"), bytes.Repeat([]byte("x"), 90))
+	node, _, err := parseReply(s.do(words(t, "DUMP z")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.limit("zset-max-listpack-value", 64)
+	if got := string(s.do([]byte("RESTORE"), []byte("copy"), []byte("0"), []byte(node.text))); got != "+OK\r\n" {
+		t.Fatal(got)
+	}
+	if got := string(s.do(words(t, "OBJECT ENCODING copy")...)); !strings.Contains(got, "listpack") {
+		t.Errorf("its form is %q", got)
 	}
 }

@@ -47,6 +47,8 @@ func TestSources(t *testing.T) {
 		{name: "directives of what is not here yet are kept", file: "hash-max-ziplist-entries 99\n", want: map[string]string{"hash-max-listpack-entries": "99"}},
 		{name: "names of Valkey 8", file: "primaryauth secret\nhide-user-data-from-log no\nserver-cpulist 1\nrdb-version-check strict\n",
 			want: map[string]string{"masterauth": "secret", "hide-user-data-from-log": "no", "server_cpulist": "1"}},
+		{name: "limits of packed collections are as large as any number", file: "hash-max-ziplist-value 1gb\nzset-max-ziplist-value 1kb\nset-max-intset-entries 9223372036854775807\n",
+			want: map[string]string{"hash-max-listpack-value": "1073741824", "zset-max-listpack-value": "1024", "set-max-intset-entries": "9223372036854775807"}},
 		{name: "hz is clamped", file: "hz 1000\n", want: map[string]string{"hz": "500"}},
 		{name: "health and metrics are off unless managed", want: map[string]string{"lockstep-http-port": "0"}},
 	} {

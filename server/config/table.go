@@ -112,18 +112,18 @@ func memoryDirectives() []directive {
 
 func collectionDirectives() []directive {
 	return []directive{
-		integer("hash-max-listpack-entries", "hash-max-ziplist-entries", func(c *Config) *int { return &c.HashMaxListpackEntries }, 0, maxInt32, 0),
-		integer("hash-max-listpack-value", "hash-max-ziplist-value", func(c *Config) *int { return &c.HashMaxListpackValue }, 0, maxInt32, 0),
+		integer("hash-max-listpack-entries", "hash-max-ziplist-entries", func(c *Config) *int { return &c.HashMaxListpackEntries }, 0, math.MaxInt, 0),
+		memory("hash-max-listpack-value", "hash-max-ziplist-value", func(c *Config) *int { return &c.HashMaxListpackValue }, 0, math.MaxInt, 0),
 		integer("list-max-listpack-size", "list-max-ziplist-size", func(c *Config) *int { return &c.ListMaxListpackSize }, math.MinInt32, maxInt32, 0),
 		integer("list-compress-depth", "", func(c *Config) *int { return &c.ListCompressDepth }, 0, maxInt32, 0),
-		integer("set-max-intset-entries", "", func(c *Config) *int { return &c.SetMaxIntsetEntries }, 0, maxInt32, 0),
-		integer("set-max-listpack-entries", "", func(c *Config) *int { return &c.SetMaxListpackEntries }, 0, maxInt32, 0),
-		integer("set-max-listpack-value", "", func(c *Config) *int { return &c.SetMaxListpackValue }, 0, maxInt32, 0),
-		integer("zset-max-listpack-entries", "zset-max-ziplist-entries", func(c *Config) *int { return &c.ZSetMaxListpackEntries }, 0, maxInt32, 0),
-		integer("zset-max-listpack-value", "zset-max-ziplist-value", func(c *Config) *int { return &c.ZSetMaxListpackValue }, 0, maxInt32, 0),
-		memory("stream-node-max-bytes", "", func(c *Config) *int { return &c.StreamNodeMaxBytes }, 0, maxInt32, 0),
-		integer("stream-node-max-entries", "", func(c *Config) *int { return &c.StreamNodeMaxEntries }, 0, maxInt32, 0),
-		memory("hll-sparse-max-bytes", "", func(c *Config) *int { return &c.HLLSparseMaxBytes }, 0, maxInt32, 0),
+		integer("set-max-intset-entries", "", func(c *Config) *int { return &c.SetMaxIntsetEntries }, 0, math.MaxInt, 0),
+		integer("set-max-listpack-entries", "", func(c *Config) *int { return &c.SetMaxListpackEntries }, 0, math.MaxInt, 0),
+		integer("set-max-listpack-value", "", func(c *Config) *int { return &c.SetMaxListpackValue }, 0, math.MaxInt, 0),
+		integer("zset-max-listpack-entries", "zset-max-ziplist-entries", func(c *Config) *int { return &c.ZSetMaxListpackEntries }, 0, math.MaxInt, 0),
+		memory("zset-max-listpack-value", "zset-max-ziplist-value", func(c *Config) *int { return &c.ZSetMaxListpackValue }, 0, math.MaxInt, 0),
+		memory("stream-node-max-bytes", "", func(c *Config) *int { return &c.StreamNodeMaxBytes }, 0, math.MaxInt, 0),
+		integer("stream-node-max-entries", "", func(c *Config) *int { return &c.StreamNodeMaxEntries }, 0, math.MaxInt, 0),
+		memory("hll-sparse-max-bytes", "", func(c *Config) *int { return &c.HLLSparseMaxBytes }, 0, math.MaxInt, 0),
 	}
 }
 

@@ -442,7 +442,7 @@ func TestForeignListpacksAreLoadedIfTheyAreSortedSets(t *testing.T) {
 	}{
 		{"a small one", pack("b", "-inf", "a", "1.5", "7", "2", "c", "inf"), EncodingListpack},
 		{"a large one", pack(many...), EncodingSkiplist},
-		{"a long member", pack(strings.Repeat("x", 65), "1"), EncodingSkiplist},
+		{"a long member, which stays as it is", pack(strings.Repeat("x", 65), "1"), EncodingListpack},
 		{"nothing", pack(), 0},
 		{"a member without a score", pack("a", "1", "b"), 0},
 		{"a score that is no number", pack("a", "x"), 0},

@@ -156,26 +156,24 @@ var ErrBadSortedSet = errors.New("store: members and scores do not make a sorted
 
 // SetSortedSetPacked gives key a sorted set in the form of a listpack that is known
 // to be sound and to hold no member twice, with the expiry time as for SetString.
-// Beyond the limits it becomes a large one. The error is ErrBadSortedSet: scores
+// With more members than Limits.SortedSetEntries it becomes a large one; as in
+// Redis, long members are left as they are. The error is ErrBadSortedSet: scores
 // are no numbers or not in order; nothing has changed then.
 func (db *DB) SetSortedSetPacked(key, packed []byte, expireAt int64) (Entry, error) {
 	n := listpack.Len(packed)
 	if n == 0 || n%2 != 0 {
 		return Entry{}, ErrBadSortedSet
 	}
-	fits := n/2 <= db.ks.Limits.SortedSetEntries
 	before := math.Inf(-1)
-	var scratch [maxIntLen]byte
 	for p := packedFirst(packed); p.member != 0; p = packedNext(packed, p) {
 		score, ok := foreignScore(packed, p.score)
 		if !ok || score < before {
 			return Entry{}, ErrBadSortedSet
 		}
 		before = score
-		fits = fits && len(listpack.Get(packed, p.member, scratch[:])) <= db.ks.Limits.SortedSetValue
 	}
 	e := db.setPacked(key, TypeSortedSet, EncodingListpack, packed, expireAt)
-	if fits {
+	if n/2 <= db.ks.Limits.SortedSetEntries {
 		return e, nil
 	}
 	w := db.EditSortedSet(key)
