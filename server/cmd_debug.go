@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/server/command"
+	"github.com/lockstep-db/lockstep/server/config"
 	"github.com/lockstep-db/lockstep/server/dataset"
 )
 
@@ -61,7 +62,7 @@ func (s *Server) cmdDebug(call *command.Call) {
 		{"change-repl-id", 2, 2, s.debugChangeReplID},
 		{"log", 3, 3, func(c *command.Call) { s.log.Warningf("DEBUG LOG: %s", c.Args[2]); c.Out.OK() }},
 		{"error", 3, 3, func(c *command.Call) { c.Fail(command.ReplyError(c.Args[2])) }},
-		{"quicklist-packed-threshold", 3, 3, func(c *command.Call) { c.Out.OK() }},
+		{"quicklist-packed-threshold", 3, 3, debugPackedThreshold},
 		{"protocol", 3, 3, s.debugProtocol},
 		{"help", 2, 2, debugHelp},
 	} {
@@ -271,4 +272,15 @@ func (s *Server) debugProtocol(call *command.Call) {
 		return
 	}
 	write()
+}
+
+// debugPackedThreshold checks its argument as Redis does, and does no more: which
+// elements of a list have nodes of their own shows nowhere.
+func debugPackedThreshold(call *command.Call) {
+	bytes, err := config.ParseMemory(string(call.Args[2]))
+	if err != nil || bytes < 0 || bytes > 1<<32-1<<20 {
+		call.Fail("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+		return
+	}
+	call.Out.OK()
 }

@@ -34,6 +34,10 @@ func TestDebugLooksInsideAsRedisDoes(t *testing.T) {
 		alice> DEBUG nope
 		alice> DEBUG SLEEP
 		alice> DEBUG SLEEP 0
+		alice> DEBUG QUICKLIST-PACKED-THRESHOLD 1b
+		alice> DEBUG QUICKLIST-PACKED-THRESHOLD 5gb
+		alice> DEBUG QUICKLIST-PACKED-THRESHOLD x
+		alice> DEBUG QUICKLIST-PACKED-THRESHOLD 0
 		alice> DEBUG CLIENT-EVICTION
 		alice> DEBUG ERROR "MYERR text"
 		alice> DEBUG DIGEST
