@@ -41,8 +41,8 @@ type replState struct {
 
 	feeds      []*feed
 	quietSince time.Duration // since when there is no replica
-	pingedAt   time.Duration
-	wantAcks   bool // a GETACK goes into the stream at the end of this batch
+	pingedAt   time.Duration // 0, the start, counts as one: an hour between pings is an hour without one
+	wantAcks   bool          // a GETACK goes into the stream at the end of this batch
 	waiters    []*waiter
 
 	planTimer *timer    // when the replicas that wait for a snapshot have waited long enough
@@ -66,7 +66,6 @@ type replStats struct {
 
 func (s *Server) initReplication() error {
 	r := &s.repl
-	r.pingedAt = -time.Hour
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.history = replication.NewHistory(randomID())
 	r.hideExpired = s.config.ReplicaOf != nil || s.config.Managed

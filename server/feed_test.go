@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -441,5 +442,25 @@ func TestFailoverGivesUpInTime(t *testing.T) {
 	info := c.Info("replication")
 	if info["role"] != "master" || info["master_failover_state"] != "no-failover" {
 		t.Fatalf("role:%s, master_failover_state:%s", info["role"], info["master_failover_state"])
+	}
+}
+
+// A replica that comes within the first period sees no ping before that is over.
+func TestPingsArePeriodsApartFromTheStartOn(t *testing.T) {
+	t.Parallel()
+	i := servertest.Start(t, "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "3600")
+	w, c := dialReplica(t, i), i.Client(t)
+	w.online()
+	servertest.Until(t, "the replica was looked after", func() error {
+		if got := c.Info("replication")["slave0"]; strings.HasSuffix(got, "lag=0") || strings.HasSuffix(got, "lag=1") {
+			return errors.New(got)
+		}
+		return nil
+	})
+	c.Must("OK", "SET", "k", "v")
+	for _, want := range []string{"SELECT 0", "SET k v"} {
+		if got := w.command(); got != want {
+			t.Errorf("the stream has %q, want %q", got, want)
+		}
 	}
 }
