@@ -21,7 +21,17 @@ func runDel(c *Call) {
 }
 
 func runExists(c *Call) { countKeys(c, (*Call).Peek) }
-func runTouch(c *Call)  { countKeys(c, (*Call).FindRead) }
+func runTouch(c *Call)  { countKeys(c, (*Call).touchAccess) }
+
+// touchAccess is FindRead of TOUCH: who asks for it by name gets it, also with
+// CLIENT NO-TOUCH.
+func (c *Call) touchAccess(key []byte) (store.Entry, bool) {
+	e, ok := c.Peek(key)
+	if ok {
+		c.access(e)
+	}
+	return e, ok
+}
 
 func countKeys(c *Call, find func(*Call, []byte) (store.Entry, bool)) {
 	n := 0
@@ -147,6 +157,9 @@ func runCopy(c *Call) {
 		return
 	}
 	c.DB.Copy(from, opts.dst, to)
+	if e, ok := opts.dst.Find(to); ok {
+		e.SetAccess(c.LoadedAccess(-1, -1, c.Now)) // nobody has used the copy yet
+	}
 	c.Changed(1)
 	c.touchIn(opts.dst.Index(), to)
 	c.readyIn(opts.dst.Index(), to)

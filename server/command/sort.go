@@ -91,8 +91,10 @@ func parseSort(c *Call) (o sortOptions, ok bool) {
 			o.store = c.Args[i]
 		case equalFold(arg, "BY") && more >= 1:
 			i++
-			o.by, o.asIs = c.Args[i], bytes.IndexByte(c.Args[i], '*') < 0
-			if !o.asIs && !c.readsAll() {
+			o.by = c.Args[i]
+			constant := bytes.IndexByte(o.by, '*') < 0
+			o.asIs = o.asIs || constant // whatever BY comes after it
+			if !constant && !c.readsAll() {
 				c.Fail(errSortByDenied)
 				return o, false
 			}

@@ -14,6 +14,8 @@ var sortScripts = []script{
 		`SORT l BY w_*->f GET # GET w_*->f = ["b" "1" "a" "2"]`, `SORT l BY nosort GET w_*->none = [(nil) (nil)]`}, nil, ""},
 	{"what is not sorted keeps its order", []string{"RPUSH l 3 1 2 = 3", `SORT l BY nosort = ["3" "1" "2"]`, `SORT l BY nosort DESC LIMIT 0 2 = ["2" "1"]`,
 		"ZADD z 3 c 1 a 2 b = 3", `SORT z BY nosort = ["a" "b" "c"]`, `SORT z BY nosort DESC LIMIT 1 1 = ["b"]`, `SORT z BY nosort LIMIT 1 9 = ["b" "c"]`}, nil, ""},
+	{"what is not sorted stays so, whatever BY follows", []string{"RPUSH l 3 1 2 = 3", `SORT l BY nosort BY w_* DESC = ["2" "1" "3"]`,
+		"MSET w_1 3 w_2 2 w_3 1 = OK", `SORT l BY w_* BY nosort = ["3" "1" "2"]`}, nil, ""},
 	{"a set that is stored is always sorted", []string{"SADD s c a b = 3", "SORT s BY nosort STORE d = 3", `LRANGE d 0 -1 = ["a" "b" "c"]`}, []string{}, ""},
 	{"a set of numbers", []string{"SADD s 10 9 8 = 3", `SORT s = ["8" "9" "10"]`, `SORT s ALPHA = ["10" "8" "9"]`}, nil, ""},
 	{"STORE replaces", []string{"RPUSH l 2 1 = 2", "SET d text EX 100 = OK", "SORT l STORE d = 2", "TTL d = -1", `LRANGE d 0 -1 = ["1" "2"]`}, []string{}, ""},

@@ -274,10 +274,29 @@ func TestAccessBits(t *testing.T) {
 		s.do(words(t, "GET k")...)
 	}
 	busy := spellReply(t, s.do(words(t, "OBJECT FREQ k")...))
+	s.do(words(t, "COPY k copied")...)
+	if got := spellReply(t, s.do(words(t, "OBJECT FREQ copied")...)); got != "5" {
+		t.Errorf("frequency %s of a copy that nobody has used; want that of a new key, 5", got)
+	}
 	now += 5 * 60_000
 	idle := spellReply(t, s.do(words(t, "OBJECT FREQ k")...))
 	if len(busy) != 2 || idle >= busy {
 		t.Errorf("frequency %s after 5000 reads, %s five minutes later", busy, idle)
+	}
+}
+
+func TestNoTouchLeavesAccessTimesToTouch(t *testing.T) {
+	s := newSubject(t)
+	now := scriptTime
+	s.now = func() int64 { return now }
+	s.do(words(t, "SET k v")...)
+	now += 50_000
+	s.call.NoTouch = true
+	for _, step := range []struct{ line, idle string }{{"GET k", "50"}, {"APPEND k v", "50"}, {"EXISTS k", "50"}, {"TOUCH k", "0"}} {
+		s.do(words(t, step.line)...)
+		if got := spellReply(t, s.do(words(t, "OBJECT IDLETIME k")...)); got != step.idle {
+			t.Errorf("idle for %s seconds after %s; want %s", got, step.line, step.idle)
+		}
 	}
 }
 
