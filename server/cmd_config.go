@@ -113,6 +113,7 @@ func (s *Server) apply(name string, old *config.Config) error {
 	case "maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "maxmemory-samples", "maxmemory-eviction-tenacity":
 		s.applyEviction()
 		s.applyClientLimit() // it may be a share of maxmemory
+		s.evictLater()       // though no command may come for long
 	case "lazyfree-lazy-expire", "lazyfree-lazy-server-del":
 		s.applyRemovals()
 	case "notify-keyspace-events":
