@@ -24,7 +24,7 @@ func TestWhatIsPrintedWithoutServing(t *testing.T) {
 		{name: "the version", args: []string{"--version"}, stdout: "Lockstep server v="},
 		{name: "help", args: []string{"--help"}, stdout: "Usage: lockstep-server"},
 		{name: "a directive that does not exist", args: []string{conf}, status: 1, stderr: "at line 2\n>>> 'nosuch thing'\nBad directive"},
-		{name: "a wrong argument", args: []string{"--hz", "x"}, status: 1, stderr: "of the command line, at line 1\n>>> 'hz x'\nargument couldn't be parsed"},
+		{name: "a wrong argument", args: []string{"--hz", "x"}, status: 1, stderr: "of the command line, at line 1\n>>> 'hz \"x\"'\nargument couldn't be parsed"},
 		{name: "a wrong line on standard input", args: []string{"-"}, stdin: "hz x\n", status: 1, stderr: "read from standard input, at line 1"},
 		{name: "a file that is not there", args: []string{"/nonexistent.conf"}, status: 1, stderr: "can't open config file '/nonexistent.conf': no such file or directory"},
 		{name: "a word without a directive", args: []string{"--port", "1", "--", "x"}, status: 1, stderr: "wrong number of arguments"},

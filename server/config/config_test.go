@@ -41,6 +41,20 @@ func TestSources(t *testing.T) {
 			want: map[string]string{"client-output-buffer-limit": "normal 0 0 0 slave 1048576 1024 5 pubsub 33554432 8388608 60"}},
 		{name: "arguments come after the file", file: "port 1\nsave 10 1\n", args: []string{"--port", "2", "--save", ""}, want: map[string]string{"port": "2", "save": ""}},
 		{name: "arguments take several words", args: []string{"--bind", "127.0.0.1", "::1", "--replicaof", "h", "1"}, want: map[string]string{"bind": "127.0.0.1 ::1", "replicaof": "h 1"}},
+		{name: "a directive and its value may be one argument", args: []string{"--maxmemory '700mb'", "--loglevel verbose", "--bind", "127.0.0.1"},
+			want: map[string]string{"maxmemory": "734003200", "loglevel": "verbose", "bind": "127.0.0.1"}},
+		{name: "a value may begin with dashes", args: []string{"--proc-title-template", "--my-title", "--requirepass", "--a \"b\\", "--loglevel", "verbose"},
+			want: map[string]string{"proc-title-template": "--my-title", "requirepass": "--a \"b\\", "loglevel": "verbose"}},
+		{name: "a bare --save saves never", args: []string{"--save", "--loglevel", "verbose"}, want: map[string]string{"save": "", "loglevel": "verbose"}},
+		{name: "a bare --save at the end, too", args: []string{"--loglevel", "verbose", "--save"}, want: map[string]string{"save": "", "loglevel": "verbose"}},
+		{name: "save rules of arguments add up with those of the file", file: "save 900 1\n", args: []string{"--save", "100", "100"},
+			want: map[string]string{"save": "900 1 100 100"}},
+		{name: "words without a name are a line", file: "hz 20\n", args: []string{"loglevel", "verbose", "--timeout", "1"},
+			want: map[string]string{"loglevel": "verbose", "timeout": "1", "hz": "20"}},
+		{name: "standard input may come last", file: "hz 20\nport 1\n", args: []string{"--timeout", "1", "-"}, stdin: "hz 30\ntimeout 9\n",
+			want: map[string]string{"hz": "30", "timeout": "1", "port": "1"}},
+		{name: "words about shutdown have one order", args: []string{"--shutdown-on-sigint", "NOSAVE", "force", "now", "--shutdown-on-sigterm", "nosave force"},
+			want: map[string]string{"shutdown-on-sigint": "nosave now force", "shutdown-on-sigterm": "nosave force"}},
 		{name: "a word for a list may hold several", args: []string{"--replicaof", "h 1"}, want: map[string]string{"replicaof": "h 1"}},
 		{name: "standard input", args: []string{"-", "--hz", "20"}, stdin: "port 7\n", want: map[string]string{"port": "7", "hz": "20"}},
 		{name: "features at their off value", file: "appendonly no\ncluster-enabled no\ntls-port 0\nmaxmemory-policy noeviction\nio-threads 1\n", want: map[string]string{"appendonly": "no"}},
@@ -119,6 +133,29 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 	}
 }
 
+func TestArgumentsThatAreWrongAreShownAsRedisDoes(t *testing.T) {
+	for _, row := range []struct {
+		args       []string
+		text, want string
+	}{
+		{[]string{"--port"}, "'port'", "wrong number of arguments"},
+		{[]string{"--port", "6380", "--loglevel"}, "'loglevel'", "wrong number of arguments"},
+		{[]string{"--port", "6379", "6380"}, `'port "6379" "6380"'`, "wrong number of arguments"},
+		{[]string{"--port", "--loglevel", "verbose"}, `'port "--loglevel" "verbose"'`, "wrong number of arguments"},
+		{[]string{"--port", "--bla", "--loglevel", "verbose"}, `'port "--bla"'`, "argument couldn't be parsed into an integer"},
+		{[]string{"--logfile", "--file", "--loglevel", "--bla"}, `'loglevel "--bla"'`, "argument(s) must be one of the following"},
+		{[]string{"--shutdown-on-sigint"}, "'shutdown-on-sigint'", "argument(s) must be one of the following"},
+		{[]string{"--replicaof", "--127.0.0.1", "abc"}, `'replicaof "--127.0.0.1" "abc"'`, "Invalid master port"},
+		{[]string{"--replicaof", "--127.0.0.1", "--abc"}, `'replicaof "--127.0.0.1"'`, "wrong number of arguments"},
+		{[]string{"--maxmemory '1"}, "'maxmemory '1'", "Unbalanced quotes"},
+	} {
+		_, err := Load(row.args, nil)
+		if err == nil || !strings.Contains(err.Error(), row.text) || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%q: %v\nwant %s and %s", row.args, err, row.text, row.want)
+		}
+	}
+}
+
 func TestPasswordsAreNotRepeatedInErrors(t *testing.T) {
 	_, err := Load([]string{write(t, "redis.conf", "requirepass s3cret and more\n")}, nil)
 	if err == nil || strings.Contains(err.Error(), "s3cret") {
@@ -157,6 +194,7 @@ func TestRefusalsOfValuesAreThoseOfRedis(t *testing.T) {
 	for _, row := range []struct{ name, value, want string }{
 		{"latency-tracking-info-percentiles", "50 a", "Invalid latency-tracking-info-percentiles parameters"},
 		{"latency-tracking-info-percentiles", "50 101", "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"},
+		{"shutdown-on-sigterm", "", "argument(s) must be one of the following: default, save, nosave, now, force"},
 		{"shutdown-on-sigterm", "save nosave", "shutdown options SAVE and NOSAVE can't be used simultaneously"},
 		{"oom-score-adj-values", "1", "wrong number of arguments"},
 		{"oom-score-adj-values", "1 2 2001", "Invalid oom-score-adj-values, elements must be between -2000 and 2000."},

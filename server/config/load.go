@@ -101,7 +101,8 @@ type loader struct {
 
 // Load makes a configuration from the arguments of the program: a file's path
 // (or "-" for standard input) first, if any, then "--directive value ..." which
-// come after the file. The error is a *LineError when a line is at fault.
+// come after the file. "-" may also stand at the end. The error is a *LineError when a
+// line is at fault.
 func Load(args []string, stdin io.Reader) (*Config, error) {
 	l := &loader{config: Default(), stdin: stdin, seen: map[string]bool{}}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "--") {
@@ -110,14 +111,15 @@ func Load(args []string, stdin io.Reader) (*Config, error) {
 		}
 		args = args[1:]
 	}
-	lines, err := argumentLines(args)
-	if err != nil {
-		return nil, err
+	if n := len(args); n > 0 && args[n-1] == "-" {
+		if err := l.source("-"); err != nil {
+			return nil, err
+		}
+		args = args[:n-1]
 	}
-	l.seen = map[string]bool{} // arguments replace what the file said
-	for i, line := range lines {
-		if err := l.words(line, 0); err != nil {
-			return nil, located(err, "of the command line", i+1, strings.Join(line, " "))
+	for i, line := range argumentLines(args) {
+		if err := l.line([]byte(line), 0); err != nil {
+			return nil, located(err, "of the command line", i+1, line)
 		}
 		l.config.placed("of the command line", i+1)
 	}
@@ -143,21 +145,51 @@ func (c *Config) check() error {
 	return nil
 }
 
-// argumentLines groups "--name value value" into lines.
-func argumentLines(args []string) ([][]string, error) {
-	var lines [][]string
-	for _, arg := range args {
+// argumentLines makes lines of a file from arguments, as Redis does: "--name value
+// value", where the first value may begin with dashes, or all of it in one argument.
+// A bare --save is an empty one. Words before any name are a line as well.
+func argumentLines(args []string) []string {
+	var lines []string
+	wantsValue := false
+	for i, arg := range args {
 		name, isName := strings.CutPrefix(arg, "--")
-		if isName && name != "" {
-			lines = append(lines, []string{name})
+		if isName && !wantsValue {
+			lines = append(lines, name)
+			words, err := resp.SplitArgs([]byte(name))
+			wantsValue = err == nil && len(words) == 1
+			last := i == len(args)-1
+			if wantsValue && strings.EqualFold(name, "save") && (last || strings.HasPrefix(args[i+1], "--")) {
+				lines[len(lines)-1] += ` ""`
+				wantsValue = false
+			}
 			continue
 		}
+		wantsValue = false
 		if len(lines) == 0 {
-			return nil, fmt.Errorf("unexpected argument %q: give the configuration file first, then --directive value", arg)
+			lines = append(lines, arg)
+			continue
 		}
-		lines[len(lines)-1] = append(lines[len(lines)-1], arg)
+		lines[len(lines)-1] += " " + quoteArgument(arg)
 	}
-	return lines, nil
+	return lines
+}
+
+// quoteArgument spells an argument as a word of a line, always in quotes.
+func quoteArgument(arg string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, ch := range []byte(arg) {
+		switch {
+		case ch == '"' || ch == '\\':
+			b.Write([]byte{'\\', ch})
+		case ch < ' ' || ch >= 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, ch)
+		default:
+			b.WriteByte(ch)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 func (l *loader) source(path string) error {

@@ -81,8 +81,8 @@ func generalDirectives() []directive {
 		boolean("crash-log-enabled", "", func(c *Config) *bool { return &c.CrashLogEnabled }, 0),
 		boolean("crash-memcheck-enabled", "", func(c *Config) *bool { return &c.CrashMemcheckEnabled }, 0),
 		integer("shutdown-timeout", "", func(c *Config) *int { return &c.ShutdownTimeout }, 0, maxInt32, 0),
-		words("shutdown-on-sigterm", func(c *Config) *[]string { return &c.ShutdownOnSigterm }, 0, checkShutdownWords),
-		words("shutdown-on-sigint", func(c *Config) *[]string { return &c.ShutdownOnSigint }, 0, checkShutdownWords),
+		shutdownWords("shutdown-on-sigterm", func(c *Config) *[]string { return &c.ShutdownOnSigterm }),
+		shutdownWords("shutdown-on-sigint", func(c *Config) *[]string { return &c.ShutdownOnSigint }),
 		integer("slowlog-log-slower-than", "", func(c *Config) *int64 { return &c.SlowlogLogSlowerThan }, -1, math.MaxInt64, 0),
 		integer("slowlog-max-len", "", func(c *Config) *int64 { return &c.SlowlogMaxLen }, 0, math.MaxInt64, 0),
 		integer("latency-monitor-threshold", "", func(c *Config) *int64 { return &c.LatencyMonitorThreshold }, 0, math.MaxInt64, 0),
@@ -256,17 +256,26 @@ func fileNameDirective() directive {
 	return d
 }
 
-func checkShutdownWords(words []string) error {
+// shutdownWords is a set of words, which are shown in one order whatever they came in.
+func shutdownWords(name string, field func(*Config) *[]string) directive {
 	known := []string{"default", "save", "nosave", "now", "force"}
-	for _, w := range words {
-		if !slices.Contains(known, w) {
+	d := words(name, field, 0, nil)
+	d.set = func(c *Config, given []string) error {
+		given = strings.Fields(strings.ToLower(strings.Join(given, " ")))
+		chosen := slices.DeleteFunc(slices.Clone(known), func(w string) bool { return !slices.Contains(given, w) })
+		if len(given) == 0 || slices.ContainsFunc(given, func(w string) bool { return !slices.Contains(known, w) }) {
 			return fmt.Errorf("argument(s) must be one of the following: %s", strings.Join(known, ", "))
 		}
+		if slices.Contains(given, "save") && slices.Contains(given, "nosave") {
+			return errors.New("shutdown options SAVE and NOSAVE can't be used simultaneously")
+		}
+		if len(chosen) > 1 && chosen[0] == "default" {
+			chosen = chosen[1:] // it stands for none of the others
+		}
+		*field(c) = chosen
+		return nil
 	}
-	if slices.Contains(words, "save") && slices.Contains(words, "nosave") {
-		return errors.New("shutdown options SAVE and NOSAVE can't be used simultaneously")
-	}
-	return nil
+	return d
 }
 
 func percentilesDirective() directive {
