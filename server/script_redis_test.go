@@ -657,6 +657,11 @@ return {struct.unpack('c0','abc')}
 return {struct.unpack('b','abc',2)}
 return {struct.unpack('b','abc',4)}
 return {struct.unpack('b','abc',0)}
+return {struct.unpack('b','abc',-1)}
+return {struct.unpack('','abc',-1)}
+return {struct.size('z9'),struct.size('>z')}
+return struct.size('$')
+return {pcall()}
 return {struct.unpack('i4','abc')}
 return {struct.unpack('s','abc')}
 return {struct.unpack('!bi',struct.pack('!bi',1,2))}

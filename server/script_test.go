@@ -340,6 +340,37 @@ func TestAScriptThatRunsTooLongLetsOthersEndIt(t *testing.T) {
 	}
 }
 
+func TestErrorsThatScriptsReplyAreCountedAsInRedis(t *testing.T) {
+	t.Parallel()
+	b := startBoth(t)
+	for _, script := range []string{
+		"return {err='alone'}",
+		"return {err='TWO words'}",
+		"return {1, {err='A a'}, {{err='B b'}}, nil, {err='never seen'}}",
+		"return {map={key={err='M m'}}}",
+		"return {1, redis.pcall('select', 'x')}",
+		"redis.pcall('select', 'x') return 1",
+		"return {err='X x', ignore_error_stats_update=true}",
+		"return {err='X x', ignore_error_stats_update=1}",
+		"return redis.error_reply('CODE text')",
+		"error({err='T t'})",
+	} {
+		b.same("CONFIG", "RESETSTAT")
+		b.same("EVAL", script, "0")
+		b.same("INFO", "errorstats")
+		if ours, redis := b.ours.Info("stats")["total_error_replies"], b.redis.Info("stats")["total_error_replies"]; ours != redis {
+			t.Errorf("%s: %s errors, in Redis %s", script, ours, redis)
+		}
+		failed := func(c *servertest.Client) string {
+			_, rest, _ := strings.Cut(c.Info("commandstats")["cmdstat_eval"], ",rejected_calls=")
+			return rest
+		}
+		if ours, redis := failed(b.ours), failed(b.redis); ours != redis {
+			t.Errorf("%s: EVAL was rejected and has failed %s times, in Redis %s", script, ours, redis)
+		}
+	}
+}
+
 func TestScriptsDoNotWait(t *testing.T) {
 	t.Parallel()
 	c := servertest.Start(t).Client(t)

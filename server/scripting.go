@@ -423,6 +423,9 @@ func (sc *scripting) Allowed(args [][]byte) (allowed, known bool) {
 // restarts: what shall not reach replicas is not in it.
 func (sc *scripting) SetReplication(flags int) { sc.run.effects = flags }
 
+// CountError implements script.Host.
+func (sc *scripting) CountError(text string) { sc.server.stats.countError([]byte("-" + text)) }
+
 // Log implements script.Host.
 func (sc *scripting) Log(level int, text string) {
 	log := sc.server.log

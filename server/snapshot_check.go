@@ -75,6 +75,9 @@ func (t *libraryTrial) Allowed([][]byte) (allowed, known bool) { return false, f
 // SetReplication is part of script.Host.
 func (t *libraryTrial) SetReplication(int) {}
 
+// CountError is part of script.Host.
+func (t *libraryTrial) CountError(string) {}
+
 // Log is part of script.Host: the library speaks when it is loaded in earnest.
 func (t *libraryTrial) Log(int, string) {}
 

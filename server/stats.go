@@ -99,15 +99,19 @@ func (st *stats) rejectedCalls(id int) { st.perCommand[id].rejected++ }
 // maxErrorCodes bounds errorstats: a script could invent codes for ever.
 const maxErrorCodes = 128
 
-// countError takes the code from an error reply.
+// longestCode is where a code ends at the latest, with the byte before it.
+const longestCode = 32
+
+// countError takes the code from an error reply. One that consists of a single word,
+// or begins with a long one, has none, and counts as ERR, as in Redis.
 func (st *stats) countError(reply []byte) {
 	st.errorReplies++
 	if len(reply) < 2 || reply[0] != '-' {
 		return
 	}
-	code := reply[1:]
-	if end := bytes.IndexAny(code, " \r"); end >= 0 {
-		code = code[:end]
+	code := []byte("ERR")
+	if end := bytes.IndexByte(reply[:min(len(reply), longestCode)], ' '); end >= 0 {
+		code = reply[1:end]
 	}
 	if n, known := st.errors[string(code)]; known {
 		st.errors[string(code)] = n + 1

@@ -144,8 +144,15 @@ func TestErrorCodesAreCountedToALimit(t *testing.T) {
 	for n := range 2 * maxErrorCodes {
 		st.countError(fmt.Appendf(nil, "-CODE%d something\r\n", n))
 	}
-	st.countError([]byte("-CODE0\r\n"))
+	st.countError([]byte("-CODE0 again\r\n"))
 	if len(st.errors) != maxErrorCodes || st.errors["CODE0"] != 2 || st.errorReplies != 2*maxErrorCodes+1 {
 		t.Errorf("%d codes, CODE0 %d times, %d in all", len(st.errors), st.errors["CODE0"], st.errorReplies)
+	}
+	st.init(0)
+	for _, withoutCode := range []string{"-Alone\r\n", "-" + strings.Repeat("l", longestCode) + " word\r\n"} {
+		st.countError([]byte(withoutCode))
+	}
+	if len(st.errors) != 1 || st.errors["ERR"] != 2 {
+		t.Errorf("errors without a code count as %v", st.errors)
 	}
 }

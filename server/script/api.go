@@ -172,8 +172,12 @@ func appendNumber(dst []byte, n float64) []byte {
 }
 
 func (e *Engine) pcall(t *lua.Thread) int {
-	t.CheckAny(1)
 	at := t.Base()
+	if t.NArgs() == 0 {
+		t.Push(lua.Bool(false)) // as in Redis, where what is called then is a boolean
+		t.PushString("attempt to call a boolean value")
+		return 2
+	}
 	err := t.PCall(t.NArgs()-1, -1)
 	if err == nil {
 		return t.Prepend(at, lua.Bool(true))

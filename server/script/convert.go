@@ -143,9 +143,10 @@ func (p *replyParser) verbatim(b []byte) lua.Value {
 
 // replyWriter makes a reply of what a script returns.
 type replyWriter struct {
-	e               *Engine
-	out             *resp.Writer
-	failed, counted bool
+	e      *Engine
+	out    *resp.Writer
+	failed bool
+	errors []string // those in the reply that were not counted yet, when a command replied them
 }
 
 // maxDepth bounds tables in tables: C's stack has room for about as many.
@@ -161,7 +162,7 @@ func (w *replyWriter) value(v lua.Value, depth int) {
 		w.boolean(v.Truth())
 	case lua.KindTable:
 		if depth > maxDepth {
-			w.out.Error("ERR reached lua stack limit")
+			w.fail("ERR reached lua stack limit")
 			return
 		}
 		w.table(v.Table(), depth)
@@ -185,10 +186,11 @@ func (w *replyWriter) boolean(b bool) {
 func (w *replyWriter) table(t *lua.Table, depth int) {
 	if t.Get(w.e.calls.err).IsString() {
 		info := w.e.errorInfo(t)
-		if depth == 0 {
-			w.failed, w.counted = true, info.counted
+		counted := len(w.errors)
+		w.fail(strings.TrimRight(info.message, "\r\n"))
+		if info.counted {
+			w.errors = w.errors[:counted]
 		}
-		w.out.Error(strings.TrimRight(info.message, "\r\n"))
 		return
 	}
 	if ok := t.Get(w.e.calls.ok); ok.IsString() {
@@ -198,14 +200,14 @@ func (w *replyWriter) table(t *lua.Table, depth int) {
 	if w.special(t, depth) {
 		return
 	}
-	mark, n := w.out.Mark(), t.Len()
+	mark, errors, n := w.out.Mark(), len(w.errors), t.Len()
 	if n > 0 && !t.GetInt(n).IsNil() {
 		// Most arrays have no holes: then their length is known beforehand.
 		w.out.Array(n)
 		for i := 1; i <= n; i++ {
 			v := t.GetInt(i)
 			if v.IsNil() {
-				w.out.Buf = w.out.Buf[:mark]
+				w.out.Buf, w.errors = w.out.Buf[:mark], w.errors[:errors]
 				w.uncounted(t, depth)
 				return
 			}
@@ -214,9 +216,16 @@ func (w *replyWriter) table(t *lua.Table, depth int) {
 		if t.GetInt(n + 1).IsNil() {
 			return
 		}
-		w.out.Buf = w.out.Buf[:mark]
+		w.out.Buf, w.errors = w.out.Buf[:mark], w.errors[:errors]
 	}
 	w.uncounted(t, depth)
+}
+
+// fail writes an error, be it the whole reply or within it.
+func (w *replyWriter) fail(message string) {
+	w.failed = true
+	w.errors = append(w.errors, message)
+	w.out.Error(message)
 }
 
 // uncounted writes the elements up to the first hole.

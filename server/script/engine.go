@@ -21,6 +21,9 @@ type Host interface {
 	// SetReplication chooses where effects go from now on: a bit for the log on
 	// disk and one for replicas.
 	SetReplication(flags int)
+	// CountError counts an error in what a script returns; the text begins with the
+	// error's code.
+	CountError(text string)
 	// Log writes to the server's log; level counts from 0, debug, to 3, warning.
 	Log(level int, text string)
 	// Interrupt is called every now and then while a script runs. What it returns,
@@ -187,7 +190,10 @@ func (e *Engine) finish(name string, result lua.Value, err *lua.Error, out *resp
 	if err == nil {
 		w := replyWriter{e: e, out: out}
 		w.value(result, 0)
-		return w.failed, w.counted
+		for _, message := range w.errors {
+			e.host.CountError(message)
+		}
+		return w.failed, true
 	}
 	table := err.Value.Table()
 	if table == nil {
@@ -221,7 +227,8 @@ func (e *Engine) errorInfo(t *lua.Table) errorInfo {
 	}
 	info.source, _ = t.Get(e.calls.source).Text()
 	info.line, _ = t.Get(e.calls.line).Text()
-	info.counted = t.Get(e.calls.ignore).Truth()
+	ignore := t.Get(e.calls.ignore)
+	info.counted = ignore.Kind() == lua.KindBool && ignore.Truth()
 	return info
 }
 

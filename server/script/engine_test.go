@@ -16,6 +16,7 @@ func (*quietHost) Call(args [][]byte, _ int) (reply []byte, refused string) {
 func (*quietHost) Allowed([][]byte) (allowed, known bool) { return true, true }
 func (*quietHost) SetReplication(int)                     {}
 func (*quietHost) Log(int, string)                        {}
+func (*quietHost) CountError(string)                      {}
 func (h *quietHost) Interrupt() string {
 	if h.interrupts++; h.interrupts > 50 {
 		return "Script killed"

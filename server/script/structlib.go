@@ -203,8 +203,11 @@ func structUnpack(t *lua.Thread) int {
 	f := newStructFormat(t, t.CheckString(1))
 	data := t.CheckString(2)
 	at := t.OptInt(3, 1) - 1
-	if at < 0 {
+	switch {
+	case at == -1:
 		t.ArgError(3, "offset must be 1 or greater")
+	case at < 0 && f.rest != "": // in C these are large numbers
+		t.ArgError(2, "data string too short")
 	}
 	var values []lua.Value
 	for f.rest != "" {
@@ -294,9 +297,11 @@ func structSize(t *lua.Thread) int {
 			if size == 0 {
 				t.ArgError(1, "option 'c0' has no fixed size")
 			}
-		case 'b', 'B', 'h', 'H', 'l', 'L', 'T', 'i', 'I', 'x', 'f', 'd':
 		default:
-			f.control(opt)
+			// Letters and digits that mean nothing take no room.
+			if !digit(opt) && (opt|0x20 < 'a' || opt|0x20 > 'z') {
+				f.control(opt)
+			}
 		}
 		if at > maxStructBytes-size {
 			t.Errorf("size overflow")
