@@ -83,8 +83,26 @@ func (s *Server) cmdBgsave(call *command.Call) {
 	}
 }
 
+// cmdLolwut draws one picture whatever the version, in the size that is asked for.
 func (s *Server) cmdLolwut(call *command.Call) {
-	call.Out.Verbatim("txt", fmt.Sprintf("%s\nLockstep ver. %s (Redis %s)\n", s.drawSteps(24, 8), Version(), compatVersion))
+	args := call.Args[1:]
+	size := [2]int64{24, 8} // steps across, rows
+	if len(args) > 1 && foldIs(args[0], "version") {
+		if _, ok := parseInt(args[1]); !ok {
+			call.Fail(errNotInteger)
+			return
+		}
+		args = args[2:]
+	}
+	for i, arg := range args[:min(len(args), len(size))] {
+		n, ok := parseInt(arg)
+		if !ok {
+			call.Fail(errNotInteger)
+			return
+		}
+		size[i] = max(1, min(n, 100))
+	}
+	call.Out.Verbatim("txt", fmt.Sprintf("%s\nLockstep ver. %s (Redis %s)\n", s.drawSteps(int(size[0]), int(size[1])), Version(), compatVersion))
 }
 
 // drawSteps draws a flight of stairs with walkers that keep step, each on a
@@ -94,7 +112,7 @@ func (s *Server) drawSteps(width, height int) string {
 	for y := range canvas {
 		canvas[y] = []rune(fmt.Sprintf("%*s", width*2, ""))
 	}
-	stride := width / height
+	stride := max(1, width/height)
 	for x := range width {
 		y := height - 1 - min(height-1, x/stride)
 		for below := y; below < height; below++ {

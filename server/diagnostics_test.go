@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -165,4 +166,46 @@ func TestAnErrorOnTheStreamIsUnexpected(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestLolwutTakesASize(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	for _, row := range []struct{ args, lines string }{
+		{"LOLWUT", "10"}, {"LOLWUT VERSION 5", "10"}, {"LOLWUT VERSION 6 3 20", "22"}, {"LOLWUT 5", "10"}, {"LOLWUT 1 -7", "3"},
+		{"LOLWUT VERSION x", "ERR value is not an integer or out of range"},
+		{"LOLWUT VERSION 5 x", "ERR value is not an integer or out of range"},
+	} {
+		got := fmt.Sprint(c.Do(strings.Fields(row.args)...))
+		if !strings.HasPrefix(got, "ERR") {
+			got = strconv.Itoa(strings.Count(got, "\n"))
+		}
+		if got != row.lines {
+			t.Errorf("%s: %s lines; want %s", row.args, got, row.lines)
+		}
+	}
+}
+
+func TestResetStatForgetsWhatWasReleasedAndSaved(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	members := []string{"SADD", "s"}
+	for i := range 1000 {
+		members = append(members, "member"+strconv.Itoa(i))
+	}
+	c.Must("1000", members...)
+	c.Must("1", "UNLINK", "s")
+	c.Must("OK", "SAVE")
+	counters := func() string {
+		info := c.Info("memory", "persistence")
+		return info["lazyfreed_objects"] + " released, " + info["rdb_saves"] + " saved"
+	}
+	servertest.Until(t, "the set is released", func() error {
+		if got := counters(); got != "1 released, 1 saved" {
+			return errors.New(got)
+		}
+		return nil
+	})
+	c.Must("OK", "CONFIG", "RESETSTAT")
+	if got := counters(); got != "0 released, 0 saved" {
+		t.Errorf("after RESETSTAT: %s", got)
+	}
 }

@@ -21,9 +21,6 @@ type eviction struct {
 	fixed   int64 // bytes in use beside the entries
 	nextDB  int   // where random policies go on
 	waiting bool  // a timer is going to continue
-	// over is the outcome of the last look: more is in use than maxmemory, and
-	// nothing could be done about it.
-	over bool
 
 	evicted  int64
 	since    time.Duration // when more than maxmemory came into use; 0: it is not
@@ -53,6 +50,9 @@ func (s *Server) applyEviction() {
 	s.eviction.policy = p
 	s.eviction.pool = evictionPool{} // scores of different policies do not compare
 	s.eviction.turn = -1
+	if s.config.Maxmemory == 0 {
+		s.eviction.within(s.clock.elapsed()) // nobody looks any more
+	}
 }
 
 func (s *Server) idleness(e store.Entry) uint64 {
@@ -87,18 +87,22 @@ func (s *Server) memoryToFree() int64 {
 func (s *Server) outOfMemory() bool {
 	v := &s.eviction
 	if s.memoryToFree() <= 0 {
-		if v.since != 0 {
-			v.exceeded += s.clock.elapsed() - v.since
-			v.since = 0
-		}
-		v.over = false
+		v.within(s.clock.elapsed())
 		return false
 	}
 	if v.since == 0 {
 		v.since = s.clock.elapsed()
 	}
-	v.over = !s.evict()
-	return v.over
+	return !s.evict()
+}
+
+// within notes that from now on, which is a time since the start, no more than
+// maxmemory is in use.
+func (v *eviction) within(now time.Duration) {
+	if v.since != 0 {
+		v.exceeded += now - v.since
+		v.since = 0
+	}
 }
 
 // evict removes keys until no more than maxmemory is in use or the time for it is

@@ -169,3 +169,24 @@ func TestInfoDoesNotCountWhatWasFlushed(t *testing.T) {
 		t.Errorf("%d bytes are in use after FLUSHALL (%v)", used, err)
 	}
 }
+
+// TestALimitThatIsLiftedIsNotExceededAnyMore: the time in which more was in use than
+// maxmemory went on for ever once there was no limit.
+func TestALimitThatIsLiftedIsNotExceededAnyMore(t *testing.T) {
+	for _, lift := range []string{"CONFIG SET maxmemory 0", "CONFIG RESETSTAT"} {
+		t.Run(lift, func(t *testing.T) {
+			c := servertest.Start(t, "--maxmemory", "1").Client(t)
+			servertest.Until(t, "the limit is exceeded for a millisecond", func() error {
+				c.Do("SET", "k", "v")
+				if n := c.Info("stats")["current_eviction_exceeded_time"]; n == "0" {
+					return errors.New("exceeded for 0 ms")
+				}
+				return nil
+			})
+			c.Must("OK", strings.Fields(lift)...)
+			if n := c.Info("stats")["current_eviction_exceeded_time"]; n != "0" {
+				t.Errorf("exceeded for %s ms after %s", n, lift)
+			}
+		})
+	}
+}

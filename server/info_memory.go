@@ -113,7 +113,7 @@ func (s *Server) infoMemory(b *infoBuilder) {
 	b.field("active_defrag_running", 0)
 	b.field("mem_overhead_db_hashtable_rehashing", 0)
 	b.field("lazyfree_pending_objects", store.Detached+store.Orphans)
-	b.field("lazyfreed_objects", store.Released)
+	b.field("lazyfreed_objects", store.Released-s.stats.releasedBefore)
 	s.infoCollector(b)
 }
 

@@ -31,6 +31,7 @@ type stats struct {
 	outputLimits     int64
 	denied           [acl.DeniedChannel + 1]int64 // by reason
 	evictedClients   int64
+	releasedBefore   int // objects that the keyspace had released before these counters began
 
 	timed      bool          // latency-tracking: histograms are kept
 	perCommand []commandStat // by Spec.ID
