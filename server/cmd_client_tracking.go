@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/server/command"
@@ -100,25 +101,56 @@ func trackingConflict(o, old *tracker) command.ReplyError {
 	return ""
 }
 
+// prefixComparisons is how many pairs of prefixes are looked at for the one that
+// Redis would name, some milliseconds' work.
+const prefixComparisons = 1 << 20
+
 // prefixCollision finds two prefixes of which one begins with the other: a key
 // would be announced twice.
 func prefixCollision(o, old *tracker) command.ReplyError {
-	overlap := func(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
-	for i, p := range o.prefixes {
-		if old != nil {
-			for _, q := range old.prefixes {
-				if overlap(p, q) {
-					return command.ReplyError(fmt.Sprintf("ERR Prefix '%s' overlaps with an existing prefix '%s'. Prefixes for a single client must not overlap.", p, q))
-				}
-			}
+	var existing []string
+	if old != nil {
+		existing = old.prefixes
+	}
+	one, other, found := someOverlap(existing, o.prefixes)
+	if !found {
+		return ""
+	}
+	overlaps := func(p string) func(string) bool {
+		return func(q string) bool { return strings.HasPrefix(p, q) || strings.HasPrefix(q, p) }
+	}
+	compared := 0
+	for i := 0; i < len(o.prefixes) && compared < prefixComparisons; i++ {
+		p, rest := o.prefixes[i], o.prefixes[i+1:]
+		if k := slices.IndexFunc(existing, overlaps(p)); k >= 0 {
+			return errPrefixes(p, "an existing", existing[k])
 		}
-		for _, q := range o.prefixes[i+1:] {
-			if overlap(p, q) {
-				return command.ReplyError(fmt.Sprintf("ERR Prefix '%s' overlaps with another provided prefix '%s'. Prefixes for a single client must not overlap.", p, q))
-			}
+		if k := slices.IndexFunc(rest, overlaps(p)); k >= 0 {
+			return errPrefixes(p, "another provided", rest[k])
+		}
+		compared += len(existing) + len(rest)
+	}
+	return errPrefixes(one, "another provided", other)
+}
+
+func errPrefixes(p, which, q string) command.ReplyError {
+	return command.ReplyError(fmt.Sprintf("ERR Prefix '%s' overlaps with %s prefix '%s'. Prefixes for a single client must not overlap.", p, which, q))
+}
+
+// someOverlap finds a prefix that another one begins with, if any of the new ones
+// overlaps. Sorted, whatever begins with a prefix comes right behind it.
+func someOverlap(existing, added []string) (one, other string, found bool) {
+	if len(added) == 0 {
+		return "", "", false // those that exist may overlap: all keys can be asked for in any case
+	}
+	all := slices.Concat(existing, added)
+	slices.Sort(all)
+	for i, p := range all[1:] {
+		if strings.HasPrefix(p, all[i]) {
+			return p, all[i], true
 		}
 	}
-	return ""
+	return "", "", false
 }
 
 func (s *Server) cmdClientCaching(call *command.Call) {

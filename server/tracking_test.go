@@ -277,3 +277,16 @@ func TestWhatTheTrackingTableHasNoPlaceForAnyMoreIsAnnounced(t *testing.T) {
 		t.Errorf("%s keys are tracked, want 1", n)
 	}
 }
+
+func TestManyPrefixesAreHeldAgainstEachOtherQuickly(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	const prefixes = 200_000 // all pairs of which would take minutes
+	args := []string{"CLIENT", "TRACKING", "ON", "BCAST"}
+	for i := range prefixes {
+		args = append(args, "PREFIX", fmt.Sprintf("prefix-%d-", i))
+	}
+	want := "ERR Prefix 'prefix-199999-more' overlaps with another provided prefix 'prefix-199999-'. Prefixes for a single client must not overlap."
+	c.Must(want, append(args, "PREFIX", "prefix-199999-more")...)
+	c.Must("OK", args...)
+	c.Must("OK", "CLIENT", "TRACKING", "OFF")
+}
