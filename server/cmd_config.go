@@ -116,6 +116,8 @@ func (s *Server) apply(name string, old *config.Config) error {
 		s.evictLater()       // though no command may come for long
 	case "lazyfree-lazy-expire", "lazyfree-lazy-server-del":
 		s.applyRemovals()
+	case "replica-read-only":
+		s.hookEnv()
 	case "notify-keyspace-events":
 		s.applyNotify()
 	case "dir":

@@ -38,6 +38,7 @@ func (s *Server) cron() {
 	defer func() { s.stats.cronTime += s.clock.elapsed() - begun }()
 	if !s.loading {
 		s.expiring.slow(s)
+		s.expireOwn()
 		s.saving.check(s)
 	}
 	s.giveBack()

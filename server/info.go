@@ -292,7 +292,7 @@ func (s *Server) infoStats(b *infoBuilder) {
 	b.field("latest_fork_usec", 0)
 	b.field("total_forks", 0)
 	b.field("migrate_cached_sockets", 0)
-	b.field("slave_expires_tracked_keys", 0)
+	b.field("slave_expires_tracked_keys", len(s.ownExpiring))
 	for _, absent := range []string{ // of features that are not here; monitoring expects the names
 		"active_defrag_running", "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
 		"total_active_defrag_time", "current_active_defrag_time",

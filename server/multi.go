@@ -260,7 +260,7 @@ func (s *Server) hookEnv() {
 	watched, waited := len(s.watch.byConn) > 0, len(s.waits.queues) > 0
 	e, h := &s.env, &s.hooks
 	e.Touched, e.Emptied, e.Swapped, e.Ready, e.Flushed = nil, nil, nil, nil, nil
-	if watched || s.waits.gone > 0 || s.tracking.clients > 0 {
+	if watched || s.waits.gone > 0 || s.tracking.clients > 0 || !s.config.ReplicaReadOnly {
 		e.Touched = h.Touched
 	}
 	if watched || waited {
@@ -275,6 +275,7 @@ func (s *Server) hookEnv() {
 }
 
 func (s *Server) touched(db int, key []byte) {
+	s.noteOwn(db, key)
 	s.waits.changed(db, key)
 	if s.tracking.clients > 0 {
 		s.invalidate(key)

@@ -95,19 +95,21 @@ type Server struct {
 	resuming      []*conn // may go on with what they have sent while they had to wait
 	migrating     int     // MIGRATEs under way
 
-	keyspace  *store.Keyspace
-	env       command.Env
-	call1     command.Call // the command being executed
-	callTx    command.Call // the command being executed by EXEC
-	callWait  command.Call // the command of a client that has waited for a key
-	hooks     command.Env  // what hookEnv hooks into env; its other fields are unused
-	effects   effects
-	watch     watchTable
-	waits     keyWaits
-	functions functions
-	scripts   scripting
-	loading   bool // the data set is being loaded: few commands are allowed
-	cmdClock  time.Duration
+	keyspace *store.Keyspace
+	env      command.Env
+	call1    command.Call // the command being executed
+	callTx   command.Call // the command being executed by EXEC
+	callWait command.Call // the command of a client that has waited for a key
+	hooks    command.Env  // what hookEnv hooks into env; its other fields are unused
+	effects  effects
+	watch    watchTable
+	// ownExpiring are keys with a time that clients have written to this replica.
+	ownExpiring map[watchedKey]struct{}
+	waits       keyWaits
+	functions   functions
+	scripts     scripting
+	loading     bool // the data set is being loaded: few commands are allowed
+	cmdClock    time.Duration
 
 	stats      stats
 	slowlog    slowlog
@@ -187,9 +189,10 @@ func (s *Server) initEnv() {
 	}
 	s.call1.Env, s.callTx.Env, s.callWait.Env = &s.env, &s.env, &s.env
 	s.hooks = command.Env{Touched: s.touched, Emptied: s.emptied, Swapped: s.swapped, Ready: s.waits.signal}
+	s.hookEnv()
 	s.env.Dumps.Compress = s.config.RDBCompression
 	s.env.ReadsAll = s.readsAll
-	s.env.FlushingAll = s.forgetSnapshot
+	s.env.FlushingAll = s.flushingAll
 	s.applyCollectionLimits()
 	s.applyRemovals()
 	s.applyNotify()

@@ -104,6 +104,12 @@ func (s *Server) abortSnapshot() {
 	}
 }
 
+// flushingAll is told before FLUSHALL does its work.
+func (s *Server) flushingAll() {
+	s.ownExpiring = nil
+	s.forgetSnapshot()
+}
+
 // forgetSnapshot has the file follow a FLUSHALL soon, if there are save rules: nobody
 // wants back after a crash what was thrown away. A save of the old data is given up.
 func (s *Server) forgetSnapshot() {

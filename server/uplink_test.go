@@ -331,6 +331,36 @@ func TestReplicaLeavesExpiryToItsPrimary(t *testing.T) {
 	c.Must("vw", "GET", "k")
 }
 
+// What clients give a time on a writable replica nobody else knows of: without this it
+// stayed for ever.
+func TestAWritableReplicaExpiresWhatItsClientsWrote(t *testing.T) {
+	p := listenPrimary(t)
+	i := startReplica(t, p, "--replica-read-only", "no")
+	l, _ := p.accept()
+	l.feed(historyA, 0, snapshotWith())
+	l.ack(0)
+	l.ack(l.stream("SELECT 0", "SET theirs v PXAT 1000"))
+	c := i.Client(t)
+	await := func(keys, tracked string) {
+		t.Helper()
+		servertest.Until(t, "own keys expire", func() error {
+			held, followed := c.Text("DBSIZE"), c.Info("stats")["slave_expires_tracked_keys"]
+			if held != keys || followed != tracked {
+				return fmt.Errorf("%s keys held, %s tracked; want %s and %s", held, followed, keys, tracked)
+			}
+			return nil
+		})
+	}
+	c.Must("OK", "SET", "own", "v", "PX", "1")
+	c.Must("[OK 1]", "EVAL", "return {redis.call('SET', 'kept', 'v'), redis.call('EXPIRE', 'kept', 1000)}", "0")
+	await("2", "1") // theirs and kept
+	c.Must("1", "PERSIST", "kept")
+	await("2", "0")
+	c.Must("1", "EXPIRE", "kept", "1000")
+	c.Must("OK", "FLUSHALL")
+	await("0", "0")
+}
+
 // What a replica passes on is what it has received, byte by byte.
 func TestSubReplicaGetsTheSameBytes(t *testing.T) {
 	p := listenPrimary(t)

@@ -200,6 +200,7 @@ func (s *Server) replaceData(u *uplink, sync fullSync, tail divergentTail, file 
 		}
 	}
 	s.forgetAll()
+	s.ownExpiring = nil
 	s.functions.flush()
 	s.keyspace.FlushAll()
 	s.log.Noticef("MASTER <-> REPLICA sync: Loading DB in memory")
