@@ -29,7 +29,7 @@ func (s *Server) clientLine(c *conn) string {
 	taken, arguments := c.parser.Taken()
 	queries -= min(taken, queries)
 	if c == s.current && c.reading > queries {
-		queries, room = c.reading, len(s.readBuf)-c.reading
+		queries, room = c.reading, readChunk-c.reading
 	}
 	fmt.Fprintf(&b, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=%d omem=%d tot-mem=%d",
 		queries, max(0, room), s.argumentBytes(c)+arguments, multiMem, cap(c.out.Buf), cap(c.out.Buf),

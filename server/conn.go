@@ -109,7 +109,7 @@ const (
 
 func (c *conn) has(f connFlags) bool { return c.flags&f != 0 }
 
-// readable takes what has arrived and executes it.
+// readable takes what has arrived and executes it, now or with that of others.
 func (c *conn) readable(s *Server) {
 	if c.has(flagReadStopped) {
 		// Only an error or a hang-up is reported without having been asked for.
@@ -120,25 +120,17 @@ func (c *conn) readable(s *Server) {
 		c.readableTLS(s)
 		return
 	}
-	buf := s.readBuf
 	have := len(c.in)
-	if have > 0 {
-		buf = s.roomToRead(c)
-	}
-	n, errno := rawRead(c.fd, buf[have:cap(buf)][:c.readSize(cap(buf)-have)])
-	switch {
-	case errno == syscall.EAGAIN:
-		return
-	case errno != 0:
-		s.closeConn(c)
-		return
-	case n == 0:
-		s.hungUp(c)
+	if have == 0 {
+		s.receive(c)
 		return
 	}
-	s.received(c, n)
-	data := buf[:have+n]
-	s.consume(c, data, have > 0)
+	buf := s.roomToRead(c)
+	n, errno := rawReceive(c.fd, buf[have:cap(buf)][:c.readSize(cap(buf)-have)])
+	if s.arrived(c, n, errno) {
+		s.cmdClock = s.clock.elapsed()
+		s.consume(c, buf[:have+n], true)
+	}
 }
 
 // received counts n bytes of requests.
@@ -146,7 +138,6 @@ func (s *Server) received(c *conn, n int) {
 	s.stats.netInput += int64(n)
 	c.netInput += int64(n)
 	s.stats.reads++
-	s.cmdClock = s.clock.elapsed()
 	c.lastUsed = s.clock.unixMs
 }
 
@@ -273,7 +264,11 @@ func (s *Server) connEvents(c *conn) {
 // execute runs the complete requests at the front of data and returns how many
 // bytes they were.
 func (s *Server) execute(c *conn, data []byte) (used int) {
+	looked := 0
 	for used < len(data) && c.blocked == nil && !c.has(flagPaused) {
+		if used > 0 && used >= looked {
+			looked = used + s.prefetchPipeline(c, data[used:])
+		}
 		args, n, err := c.parser.Next(data[used:])
 		if err != nil {
 			s.protocolError(c, err, data[used:])
@@ -405,7 +400,7 @@ func (c *conn) write(p []byte) (int, syscall.Errno) {
 	if c.tls != nil {
 		return c.tls.write(p)
 	}
-	return rawWrite(c.fd, p)
+	return rawSend(c.fd, p)
 }
 
 // flushed writes what is encrypted already and says whether all of it is gone;

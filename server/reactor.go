@@ -171,6 +171,7 @@ func (s *Server) loop() {
 			}
 			s.dispatchEvent(&s.events[i])
 		}
+		s.serveArrivals()
 		s.runTimers()
 		s.endBatch()
 		s.stats.turned(s.clock.elapsed()-s.clock.mono, s.stats.commands-commands)

@@ -22,16 +22,17 @@ type scripting struct {
 	byBody map[string]*cachedScript
 	recent *list.List // scripts that EVAL has brought in, the least recently used first
 
-	cachedBytes  int64
-	evicted      int64
-	conn         conn // whose commands those of a script are
-	call         command.Call
-	run          *scriptRun
-	current      scriptRun // what run points to
-	loadingSince time.Duration
-	polled       time.Duration // when others last had their turn while a script runs
-	spareRead    []byte        // the read buffers while a script keeps the ordinary ones
-	spareTLS     []byte
+	cachedBytes   int64
+	evicted       int64
+	conn          conn // whose commands those of a script are
+	call          command.Call
+	run           *scriptRun
+	current       scriptRun // what run points to
+	loadingSince  time.Duration
+	polled        time.Duration // when others last had their turn while a script runs
+	spareRead     []byte        // the read buffers while a script keeps the ordinary ones
+	spareArrivals arrivals
+	spareTLS      []byte
 }
 
 // cachedScript is a script that EVALSHA finds.

@@ -83,6 +83,7 @@ func (s *Server) serveWhileBusy() {
 	sc := &s.scripts
 	call, buf, tls, current, cmdClock, held, serving := s.call1, s.readBuf, s.tls.plaintext, s.current, s.cmdClock, s.held, s.waits.busy
 	if sc.spareRead == nil {
+		sc.spareArrivals = newArrivals()
 		sc.spareRead = make([]byte, readChunk)
 	}
 	if len(sc.spareTLS) != len(tls) {
@@ -91,7 +92,12 @@ func (s *Server) serveWhileBusy() {
 	s.current, s.held, s.waits.busy = nil, heldPushes{}, true
 	s.readBuf, s.tls.plaintext = sc.spareRead, sc.spareTLS
 	s.clock.update()
+	s.serveArrivals() // that were read before the script began
+	arrivals := s.arrivals
+	s.arrivals = sc.spareArrivals
 	s.dispatchOthers(sc.run.c)
+	s.serveArrivals()
+	s.arrivals = arrivals
 	s.checkWrites()
 	s.writeOthers(sc.run.c)
 	s.call1, s.readBuf, s.tls.plaintext, s.current, s.cmdClock, s.held, s.waits.busy = call, buf, tls, current, cmdClock, held, serving

@@ -73,7 +73,8 @@ type Server struct {
 	exit       error          // what Run returns
 	dropped    int            // bytes of buffers left to the collector since it was last asked to give memory back
 	background sync.WaitGroup // goroutines that no other field knows
-	readBuf    []byte
+	readBuf    []byte         // of the link to a primary
+	arrivals   arrivals
 
 	users        *acl.Users
 	aclLog       acl.Log
@@ -141,6 +142,7 @@ func New(o Options) (*Server, error) {
 		ready: make(chan struct{}), ended: make(chan struct{}),
 		conns: map[int64]*conn{}, paused: map[*conn]struct{}{},
 		readBuf:  make([]byte, readChunk),
+		arrivals: newArrivals(),
 		keyspace: store.New(store.Options{Databases: cfg.Databases}),
 	}
 	out := o.Output

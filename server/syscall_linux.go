@@ -40,6 +40,26 @@ func rawWrite(fd int, b []byte) (int, syscall.Errno) {
 	}
 }
 
+// rawReceive is rawRead of a socket, by a shorter way through the kernel.
+func rawReceive(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+		if errno != syscall.EINTR {
+			return int(n), errno
+		}
+	}
+}
+
+// rawSend is rawWrite to a socket.
+func rawSend(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_NOSIGNAL, 0, 0)
+		if errno != syscall.EINTR {
+			return int(n), errno
+		}
+	}
+}
+
 // epollWait waits at most timeout (negative: for ever; rounded up to
 // milliseconds). raw must only be used for waits that are short.
 func epollWait(epfd int, events []syscall.EpollEvent, timeout time.Duration, raw bool) (int, syscall.Errno) {

@@ -120,8 +120,8 @@ type tlsSocket struct {
 
 // Read and Write are those of the socket below, for the link.
 
-func (t *tlsSocket) Read(p []byte) (int, syscall.Errno)  { return rawRead(t.fd, p) }
-func (t *tlsSocket) Write(p []byte) (int, syscall.Errno) { return rawWrite(t.fd, p) }
+func (t *tlsSocket) Read(p []byte) (int, syscall.Errno)  { return rawReceive(t.fd, p) }
+func (t *tlsSocket) Write(p []byte) (int, syscall.Errno) { return rawSend(t.fd, p) }
 
 func (t *tlsSocket) write(p []byte) (int, syscall.Errno) { return t.link.Write(t, p) }
 func (t *tlsSocket) flush() syscall.Errno                { return t.link.Flush(t) }
@@ -135,7 +135,7 @@ func (t *tlsSocket) pending() int {
 	return t.link.Pending()
 }
 
-// read is like rawRead, with 0 and no error at the end.
+// read is like rawReceive, with 0 and no error at the end.
 func (t *tlsSocket) read(p, scratch []byte) (int, syscall.Errno, error) {
 	n, err := t.link.Read(t, p, scratch)
 	var errno syscall.Errno
@@ -166,6 +166,7 @@ func (c *conn) readableTLS(s *Server) {
 		return
 	}
 	s.received(c, n)
+	s.cmdClock = s.clock.elapsed()
 	data := s.tls.plaintext[:n]
 	owned := len(c.in) > 0
 	if owned {

@@ -349,11 +349,11 @@ func (u *uplink) readable() {
 	u.shakeHands()
 }
 
-// read is rawRead, decrypted where the link is encrypted. Then p must have room for
+// read is rawReceive, decrypted where the link is encrypted. Then p must have room for
 // tlslink.MinRead bytes.
 func (u *uplink) read(p []byte) (int, syscall.Errno) {
 	if u.tls == nil {
-		return rawRead(u.fd, p)
+		return rawReceive(u.fd, p)
 	}
 	n, errno, err := u.tls.read(p, u.server.tls.ciphertext)
 	if errno == 0 && n == 0 {
@@ -406,7 +406,7 @@ func (u *uplink) write(p []byte) (int, syscall.Errno) {
 	if u.tls != nil {
 		return u.tls.write(p)
 	}
-	return rawWrite(u.fd, p)
+	return rawSend(u.fd, p)
 }
 
 func (u *uplink) flush() {

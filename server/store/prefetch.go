@@ -5,6 +5,14 @@ import "math/bits"
 // PrefetchBatch is how many hashes Prefetch takes at once.
 const PrefetchBatch = 16
 
+// prefetchAbove is the number of buckets of a table that, with its entries, has no
+// room in a processor's own cache.
+const prefetchAbove = 1 << 10
+
+// PrefetchPays says whether Prefetch can be of use: in a small keyspace everything
+// is near in any case.
+func (db *DB) PrefetchPays() bool { return db.space.table.buckets >= prefetchAbove }
+
 // Prefetch reads, for up to PrefetchBatch hashes (the rest is ignored), what
 // Find is going to read, into the processor's caches, and changes nothing.
 //

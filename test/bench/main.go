@@ -26,7 +26,7 @@ func main() {
 		ours     = flag.String("server", "bin/lockstep-server", "path of the lockstep-server to measure")
 		theirs   = flag.String("redis", "redis-server", "redis-server to compare with")
 		commands = flag.Int("n", 60_000, "commands for each measurement without pipelining; more with it")
-		rounds   = flag.Int("rounds", 3, "alternating rounds for each measurement")
+		rounds   = flag.Int("rounds", 5, "alternating rounds for each measurement")
 		keys     = flag.Int("keys", 2_000_000, "keys for the memory measurement")
 		only     = flag.String("only", "", "measure only this: cpu, memory or latency")
 		command  = flag.String("command", "", "measure the CPU time of only this command")

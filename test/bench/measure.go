@@ -68,16 +68,18 @@ func measureCPU(cfg config, r *report) error {
 
 func compareCPU(cfg config, r *report, redis, ours *server, l load, s shape) error {
 	var theirs, us, ratios []float64
-	for range cfg.rounds {
-		a, err := cpuPerCommand(redis, l, s, cfg.commands)
-		if err != nil {
-			return err
+	for i := range cfg.rounds {
+		// The machine speeds up and slows down: each of them is first in every other round.
+		pair := [2]*server{redis, ours}
+		var cost [2]float64
+		for j := range pair {
+			at := (i + j) % 2
+			var err error
+			if cost[at], err = cpuPerCommand(pair[at], l, s, cfg.commands); err != nil {
+				return err
+			}
 		}
-		b, err := cpuPerCommand(ours, l, s, cfg.commands)
-		if err != nil {
-			return err
-		}
-		theirs, us, ratios = append(theirs, a), append(us, b), append(ratios, b/a)
+		theirs, us, ratios = append(theirs, cost[0]), append(us, cost[1]), append(ratios, cost[1]/cost[0])
 	}
 	depth := "no pipelining"
 	if s.depth > 1 {
