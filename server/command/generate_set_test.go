@@ -63,6 +63,7 @@ RENAME ~S ~S
 EXPIRE ~S t
 DEL ~S
 COMMAND GETKEYS [SMOVE ~S ~S v|SINTERCARD 2 ~S ~S LIMIT 1|SDIFFSTORE ~S ~S ~S]
+COMMAND GETKEYS [SINTERCARD|ZUNION|ZMPOP|LMPOP|BLMPOP 0] [1e3|1x|+1|-1|" 1"|01|0x1|x|1.9|99999999999999999999] a b LEFT
 `)
 
 func setWord(g *generator, w string) (args [][]byte, ok bool) {

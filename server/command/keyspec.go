@@ -1,6 +1,10 @@
 package command
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+	"strconv"
+)
 
 // KeyFlags say what a command does with a key and with its value.
 type KeyFlags uint16
@@ -179,7 +183,10 @@ func (k *KeySpec) refs(args [][]byte, refs []KeyRef) ([]KeyRef, bool) {
 			return refs, false
 		}
 		n, isNumber := parseInt(args[begin+k.Find.CountAt])
-		if !isNumber || n < 0 || n > int64(len(args)) {
+		if !isNumber {
+			n = looseInt(args[begin+k.Find.CountAt])
+		}
+		if n < 0 || n > int64(len(args)) {
 			return refs, false
 		}
 		begin += k.Find.FirstAt
@@ -192,6 +199,25 @@ func (k *KeySpec) refs(args [][]byte, refs []KeyRef) ([]KeyRef, bool) {
 		refs = append(refs, KeyRef{i, k.Flags})
 	}
 	return refs, true
+}
+
+// looseInt reads a number of keys as C's atoi does: what follows the digits does not
+// matter, and without any it is 0. Where keys are only looked for, and nothing is
+// executed, Redis falls back to that.
+func looseInt(b []byte) int64 {
+	b = bytes.TrimLeft(b, " \t\n\v\f\r")
+	end := 0
+	if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
+		end = 1
+	}
+	for end < len(b) && b[end] >= '0' && b[end] <= '9' {
+		end++
+	}
+	n, err := strconv.ParseInt(string(b[:end]), 10, 64)
+	if err != nil && n == 0 {
+		return 0 // no digits; numbers that are too large come out as the largest
+	}
+	return n
 }
 
 func (k *KeySpec) begin(args [][]byte) (int, bool) {
