@@ -166,7 +166,7 @@ func (k *KeySpec) refs(args [][]byte, refs []KeyRef) ([]KeyRef, bool) {
 	if !ok {
 		return refs, true
 	}
-	last, step := 0, max(k.Find.Step, 1)
+	last, step, flags := 0, max(k.Find.Step, 1), k.Flags
 	switch k.Find.How {
 	case FindUnknown:
 		return refs, true
@@ -184,7 +184,7 @@ func (k *KeySpec) refs(args [][]byte, refs []KeyRef) ([]KeyRef, bool) {
 		}
 		n, isNumber := parseInt(args[begin+k.Find.CountAt])
 		if !isNumber {
-			n = looseInt(args[begin+k.Find.CountAt])
+			n, flags = looseInt(args[begin+k.Find.CountAt]), 0
 		}
 		if n < 0 || n > int64(len(args)) {
 			return refs, false
@@ -196,14 +196,14 @@ func (k *KeySpec) refs(args [][]byte, refs []KeyRef) ([]KeyRef, bool) {
 		return refs, false
 	}
 	for i := begin; i <= last; i += step {
-		refs = append(refs, KeyRef{i, k.Flags})
+		refs = append(refs, KeyRef{i, flags})
 	}
 	return refs, true
 }
 
 // looseInt reads a number of keys as C's atoi does: what follows the digits does not
 // matter, and without any it is 0. Where keys are only looked for, and nothing is
-// executed, Redis falls back to that.
+// executed, Redis falls back to that, and then does not know what is done with them.
 func looseInt(b []byte) int64 {
 	b = bytes.TrimLeft(b, " \t\n\v\f\r")
 	end := 0
