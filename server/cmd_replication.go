@@ -11,14 +11,13 @@ import (
 
 // Refusals of the replication commands, as Redis spells them where it has them.
 const (
-	errSyncPending   command.ReplyError = "ERR SYNC and PSYNC are invalid with pending output"
-	errSyncFilter    command.ReplyError = "ERR Filtered replica requires EOF capability"
-	errPort          command.ReplyError = "ERR Invalid master port"
-	errFromReplica   command.ReplyError = "ERR Command is not valid when client is a replica."
-	errFailingOver   command.ReplyError = "ERR REPLICAOF not allowed while failing over."
-	errManagedRole   command.ReplyError = "ERR This server belongs to a cluster whose operator assigns the roles. To move the primary role, ask the operator for a switchover."
-	errNoRoleToFeed  command.ReplyError = "NOMASTERLINK Can't SYNC while this instance is not the primary of its cluster"
-	errFilterUnknown command.ReplyError = "ERR Unknown rdb-filter-only option"
+	errSyncPending  command.ReplyError = "ERR SYNC and PSYNC are invalid with pending output"
+	errSyncFilter   command.ReplyError = "ERR Filtered replica requires EOF capability"
+	errPort         command.ReplyError = "ERR Invalid master port"
+	errFromReplica  command.ReplyError = "ERR Command is not valid when client is a replica."
+	errFailingOver  command.ReplyError = "ERR REPLICAOF not allowed while failing over."
+	errManagedRole  command.ReplyError = "ERR This server belongs to a cluster whose operator assigns the roles. To move the primary role, ask the operator for a switchover."
+	errNoRoleToFeed command.ReplyError = "NOMASTERLINK Can't SYNC while this instance is not the primary of its cluster"
 )
 
 func (s *Server) replicationSpecs() []*command.Spec {
@@ -216,7 +215,7 @@ func (f *feed) filter(kinds string) command.ReplyError {
 	f.noData = false
 	for _, k := range strings.Fields(kinds) {
 		if !strings.EqualFold(k, "functions") {
-			return errFilterUnknown
+			return command.ReplyError("ERR Unsupported rdb-filter-only option: " + k)
 		}
 		f.noData = true
 	}

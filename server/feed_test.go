@@ -409,6 +409,20 @@ func TestSilentReplicaTimesOut(t *testing.T) {
 	})
 }
 
+func TestRefusalsOfWaitAreThoseOfRedis(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	for _, row := range []struct{ say, want string }{
+		{"WAIT 2 9223372036854775808", "ERR timeout is not an integer or out of range"},
+		{"WAIT 2 9223372036854775807", "ERR timeout is out of range"},
+		{"WAIT 2 -1", "ERR timeout is negative"},
+		{"WAIT x 1", "ERR value is not an integer or out of range"},
+		{"WAIT 0 9000000000000000000", "0"},
+		{"REPLCONF rdb-filter-only x", "ERR Unsupported rdb-filter-only option: x"},
+	} {
+		c.Must(row.want, strings.Fields(row.say)...)
+	}
+}
+
 // FAILOVER to a replica that does not catch up gives up in time, and writes go on.
 func TestFailoverGivesUpInTime(t *testing.T) {
 	i := servertest.Start(t, "--repl-diskless-sync-delay", "0")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"time"
 
 	"github.com/lockstep-db/lockstep/server/command"
@@ -11,6 +12,7 @@ const (
 	errWaitOnReplica   command.ReplyError = "ERR WAIT cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated."
 	errWaitTimeout     command.ReplyError = "ERR timeout is negative"
 	errWaitNotInteger  command.ReplyError = "ERR timeout is not an integer or out of range"
+	errWaitTooLong     command.ReplyError = "ERR timeout is out of range"
 	errWaitAOF         command.ReplyError = "ERR WAITAOF is not supported: this server keeps no append-only file"
 	unblockedByDemote                     = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
 	unblockedByCommand                    = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
@@ -46,8 +48,11 @@ func (s *Server) cmdWait(call *command.Call) {
 	}
 	ms, ok := parseInt(call.Args[2])
 	switch {
-	case !ok || ms > int64(time.Duration(1<<62)/time.Millisecond):
+	case !ok:
 		call.Fail(errWaitNotInteger)
+		return
+	case ms > math.MaxInt64-s.clock.unixMs:
+		call.Fail(errWaitTooLong)
 		return
 	case ms < 0:
 		call.Fail(errWaitTimeout)
@@ -63,7 +68,7 @@ func (s *Server) cmdWait(call *command.Call) {
 	s.repl.waiters = append(s.repl.waiters, w)
 	var t *timer
 	if ms > 0 {
-		t = s.after(time.Duration(ms)*time.Millisecond, func() { s.unblock(c, unblockTimeout) })
+		t = s.after(time.Duration(min(ms, int64(longestPause/time.Millisecond)))*time.Millisecond, func() { s.unblock(c, unblockTimeout) })
 	}
 	s.blockConn(c, "wait", t, func(why unblockReason) { s.waitEnded(w, why) })
 	s.repl.wantAcks = true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -270,15 +271,33 @@ func (i *Instance) Signal(t testing.TB, sig syscall.Signal) {
 	}
 }
 
-// FreePort finds a TCP port on the loopback address that nobody listens on.
+// FreePort reserves a TCP port on the loopback address until the test ends, so that a
+// server may be stopped and started again there. It is below those that the kernel gives
+// to outgoing connections, one of which could have it just when a server wants to listen;
+// a UDP socket of the same number tells other processes that test.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find free port: %v", err)
+	const lowest, highest = 10000, 29999
+	var last error
+	for range 100 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(highest-lowest+1)))
+		mark, err := net.ListenPacket("udp4", addr)
+		if err != nil {
+			last = err
+			continue
+		}
+		l, err := net.Listen("tcp4", addr)
+		if err != nil {
+			last = err
+			mark.Close()
+			continue
+		}
+		l.Close()
+		t.Cleanup(func() { mark.Close() })
+		return l.Addr().(*net.TCPAddr).Port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("find free port: %v", last)
+	return 0
 }
 
 // Until polls check until it returns nil; the test fails with its last error.

@@ -29,7 +29,7 @@ func write(t *testing.T, n *node) *writer {
 	t.Helper()
 	w := &writer{t: t, stop: make(chan struct{})}
 	w.done.Add(1)
-	go w.run(n.addr())
+	go w.run(n)
 	t.Cleanup(w.halt)
 	return w
 }
@@ -50,9 +50,9 @@ func (w *writer) count() int {
 	return w.writes
 }
 
-func (w *writer) run(addr string) {
+func (w *writer) run(n *node) {
 	defer w.done.Done()
-	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 1})
+	c := dial(n, 0)
 	defer c.Close()
 	r := rand.New(rand.NewPCG(1, 2))
 	ctx := context.Background()
@@ -140,7 +140,7 @@ type entry struct {
 func snapshotOf(t *testing.T, n *node, db int) map[string]entry {
 	t.Helper()
 	ctx := context.Background()
-	c := redis.NewClient(&redis.Options{Addr: n.addr(), Protocol: 2, DisableIdentity: true, DB: db, PoolSize: 1})
+	c := dial(n, db)
 	defer c.Close()
 	all := map[string]entry{}
 	cursor := uint64(0)

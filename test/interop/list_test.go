@@ -88,7 +88,7 @@ func TestQueuesUnderWorkAreReplicated(t *testing.T) {
 		primary := start(t, p, "--repl-backlog-size", "64mb", "--list-max-listpack-size", "-1")
 		replica := start(t, r)
 		link := newProxy(t, primary)
-		w := employ(t, primary, push, push, awaitOne, awaitOne, awaitAny, awaitAny, tidy)
+		w := employ(primary, push, push, awaitOne, awaitOne, awaitAny, awaitAny, tidy)
 		w.goOnWhileFollowed(primary, replica, link, 1500)
 		w.halt()
 		primary.do("RPUSH", "doing", "the last one")

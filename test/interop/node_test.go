@@ -97,12 +97,19 @@ func (n *node) launch(more ...string) {
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
-	n.client = redis.NewClient(&redis.Options{Addr: n.addr(), Protocol: 2, DisableIdentity: true, MaxRetries: -1,
-		DialTimeout: time.Second, ReadTimeout: 20 * time.Second})
+	n.client = dial(n, 0)
 	n.until("answers PING", func() (bool, string) {
 		err := n.client.Ping(context.Background()).Err()
 		return err == nil, fmt.Sprint(err)
 	})
+}
+
+// dial makes a client that sends everything once and waits as long as a test does: a
+// command that it had given up would be executed after what the test believes to be the
+// last one.
+func dial(n *node, db int) *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: n.addr(), DB: db, Protocol: 2, DisableIdentity: true, MaxRetries: -1,
+		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience})
 }
 
 func (n *node) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port)) }

@@ -216,7 +216,7 @@ func TestFailoverCommand(t *testing.T) {
 			v := old.info("slave0")
 			return strings.Contains(v, "state=online"), v
 		})
-		old.do("FAILOVER", "TO", "127.0.0.1", next.port, "TIMEOUT", 10000)
+		old.do("FAILOVER", "TO", "127.0.0.1", next.port, "TIMEOUT", patience.Milliseconds())
 		next.untilField("role", "master")
 		old.untilField("role", "slave")
 		old.untilField("master_link_status", "up")

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // library is what the functions of this test do: many commands of all groups, some of
@@ -78,7 +76,7 @@ func TestFunctionsWriteWhileAReplicaFollows(t *testing.T) {
 			done.Add(1)
 			go func() {
 				defer done.Done()
-				c := redis.NewClient(&redis.Options{Addr: primary.addr(), Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 1})
+				c := dial(primary, 0)
 				defer c.Close()
 				for n := i; ; n += len(calls) {
 					select {

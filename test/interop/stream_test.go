@@ -40,17 +40,17 @@ func work(t *testing.T, n *node) *workers {
 			n.do("XGROUP", "CREATE", streamName(s), groupName(g), "0", "MKSTREAM")
 		}
 	}
-	return employ(t, n, produce, produce, consume, consume, wait, takeOver, remove)
+	return employ(n, produce, produce, consume, consume, wait, takeOver, remove)
 }
 
 // employ has each of the jobs done again and again by a client of its own.
-func employ(t *testing.T, n *node, jobs ...job) *workers {
+func employ(n *node, jobs ...job) *workers {
 	w := &workers{stop: make(chan struct{})}
 	for i, does := range jobs {
 		w.done.Add(1)
-		go w.run(t, n.addr(), uint64(i), does)
+		go w.run(n, uint64(i), does)
 	}
-	t.Cleanup(w.halt)
+	n.t.Cleanup(w.halt)
 	return w
 }
 
@@ -88,9 +88,9 @@ func (w *workers) goOnWhileFollowed(primary, replica *node, link *proxy, first i
 	more(1000)
 }
 
-func (w *workers) run(t *testing.T, addr string, seed uint64, does job) {
+func (w *workers) run(n *node, seed uint64, does job) {
 	defer w.done.Done()
-	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 1})
+	c := dial(n, 0)
 	defer c.Close()
 	r := rand.New(rand.NewPCG(seed, 9))
 	for {
@@ -100,7 +100,7 @@ func (w *workers) run(t *testing.T, addr string, seed uint64, does job) {
 		default:
 		}
 		if err := does(context.Background(), c, r); err != nil && !errors.Is(err, redis.Nil) {
-			t.Errorf("a worker: %v", err)
+			n.t.Errorf("a worker: %v", err)
 			return
 		}
 		w.mu.Lock()
