@@ -104,8 +104,12 @@ func (c *Call) replyRank(s store.SortedSetView, scores bool, rank int) {
 func runZScan(c *Call) {
 	var scratch [32]byte
 	scanElements(c, typeSortedSet, func(e store.Entry, cursor uint64, visit func(element, value []byte)) uint64 {
+		spell := resp.AppendDouble
+		if e.Encoding() == store.EncodingSkiplist {
+			spell = resp.AppendSeventeen // also in 7.2, where all others spell scores in few digits
+		}
 		return e.SortedSet().Scan(cursor, func(member []byte, score float64) {
-			visit(member, resp.AppendDouble(scratch[:0], score)) // a string in version 3, too
+			visit(member, spell(scratch[:0], score)) // a string in version 3, too
 		})
 	})
 }

@@ -159,6 +159,23 @@ func TestRandomMembersAreDrawnFairly(t *testing.T) {
 	}
 }
 
+// Scores of a large sorted set are spelled by ZSCAN, and by nothing else, as Redis 7.0
+// spelled all scores.
+func TestZSCANSpellsScoresAsRedisDoes(t *testing.T) {
+	s, redis := newSubject(t), startRedis(t)
+	s.limit("zset-max-listpack-entries", 0)
+	redis.limit("zset-max-listpack-entries", 0)
+	for _, score := range []string{"0.1", "-0.3", "1e20", "1e21", "1e17", "123456789.123456789", "5e-324", "1.7976931348623157e308", "inf", "-inf",
+		"0", "-0", "100000", "12345678901234567", "1e-5", "0.0001", "1e16", "3.5"} {
+		line := "ZADD z " + score + " a"
+		s.do(words(t, line)...)
+		redis.must(line)
+		if ours, theirs := string(s.do(words(t, "ZSCAN z 0")...)), string(redis.do(words(t, "ZSCAN z 0")...)); ours != theirs {
+			t.Errorf("%s is spelled\n%q, by Redis\n%q", score, ours, theirs)
+		}
+	}
+}
+
 func TestARestoredSortedSetStaysPackedWhateverTheLengthOfItsMembers(t *testing.T) {
 	s := newSubject(t)
 	s.limit("zset-max-listpack-value", 100)

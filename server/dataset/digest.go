@@ -4,9 +4,8 @@ import (
 	"crypto/sha1" //nolint:gosec // a fingerprint that has to equal Redis', not a protection
 	"encoding/binary"
 	"fmt"
-	"math"
-	"strconv"
 
+	"github.com/lockstep-db/lockstep/server/resp"
 	"github.com/lockstep-db/lockstep/server/store"
 )
 
@@ -82,7 +81,7 @@ func (d *Digest) value(e store.Entry) {
 		})
 	case store.TypeSortedSet:
 		e.SortedSet().Each(func(member []byte, score float64) bool {
-			d.pair(member, scoreText(score))
+			d.pair(member, resp.AppendSeventeen(nil, score))
 			return true
 		})
 	case store.TypeHash:
@@ -118,15 +117,4 @@ func (d *Digest) stream(s *store.Stream) {
 		}
 		return true
 	})
-}
-
-// scoreText spells a score as %.17g does in C.
-func scoreText(score float64) []byte {
-	switch {
-	case math.IsInf(score, 1):
-		return []byte("inf")
-	case math.IsInf(score, -1):
-		return []byte("-inf")
-	}
-	return strconv.AppendFloat(nil, score, 'g', 17, 64)
 }

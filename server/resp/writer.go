@@ -212,6 +212,15 @@ func AppendDouble(dst []byte, v float64) []byte {
 	return appendShortest(dst, v)
 }
 
+// AppendSeventeen spells a number in 17 digits at most, as %.17g does in C. It is how
+// Redis spells scores in a few places.
+func AppendSeventeen(dst []byte, v float64) []byte {
+	if math.IsInf(v, 0) {
+		return AppendDouble(dst, v)
+	}
+	return strconv.AppendFloat(dst, v, 'g', 17, 64)
+}
+
 // appendShortest decides when an exponent is needed: above 10^7 times as much as
 // the digits alone would be, and below 10^-6 times as much, unless the whole is
 // between 0.0001 and 10000.
