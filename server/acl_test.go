@@ -401,7 +401,7 @@ func TestUsersLiveInAFile(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	admin.Must("ERR Error loading ACLs, opening file 'users.acl': no such file or directory", "ACL", "LOAD")
+	admin.Must("ERR Error loading ACLs, opening file 'users.acl': No such file or directory", "ACL", "LOAD")
 }
 
 func TestUsersLiveInTheConfiguration(t *testing.T) {
@@ -437,7 +437,7 @@ func TestWrongUsersStopTheStart(t *testing.T) {
 		"Error in user declaration 'alice': Unknown command":         {"--user", "alice", "on", "+nosuch"},
 		"Duplicate user found":                                       {"--user", "alice", "--user", "alice"},
 		"users.acl:1: Error in applying operation '+nosuch'":         {"--aclfile", path},
-		"opening file '/nosuch': no such file or directory":          {"--aclfile", "/nosuch"},
+		"opening file '/nosuch': No such file or directory":          {"--aclfile", "/nosuch"},
 		"please define either an ACL file or declare users directly": {"--aclfile", path, "--user", "alice"},
 	} {
 		if err := servertest.TryStart(t, directives...); err == nil || !strings.Contains(err.Error(), want) {

@@ -221,6 +221,7 @@ func (s *Server) cmdConfigResetstat(call *command.Call) {
 	s.stats.releasedBefore = s.keyspace.MemoryStats().Released
 	s.saving.saves = 0
 	s.eviction.evicted, s.eviction.exceeded, s.eviction.since = 0, 0, 0
+	s.scripts.evicted = 0
 	env := &s.env.Stats
 	env.Hits, env.Misses, env.Expired = 0, 0, 0
 	s.expiring.timeCapReached, s.expiring.spent, s.expiring.stalePercent = 0, 0, 0

@@ -30,8 +30,16 @@ func (s *Server) serverSpecs() []*command.Spec {
 	}
 }
 
+// cmdTime tells the time; all of a script or transaction happens at one time.
 func (s *Server) cmdTime(call *command.Call) {
-	us := s.clock.base.Add(s.clock.elapsed()).UnixMicro()
+	at := s.clock.elapsed()
+	switch {
+	case s.scripts.run != nil:
+		at = s.scripts.run.started
+	case call == &s.callTx:
+		at = s.execStarted
+	}
+	us := s.clock.base.Add(at).UnixMicro()
 	call.Out.Array(2)
 	call.Out.BulkInt(us / 1e6)
 	call.Out.BulkInt(us % 1e6)

@@ -145,7 +145,7 @@ func (s *Server) cmdExec(call *command.Call) {
 	s.effects.Begin()
 	inner := &s.callTx
 	start := s.clock.elapsed()
-	s.cmdClock = start
+	s.cmdClock, s.execStarted = start, start
 	for _, q := range queue {
 		if refusal := s.aclCheckExec(c, q); refusal != "" {
 			before := len(c.out.Buf)

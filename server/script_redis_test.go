@@ -662,6 +662,8 @@ return {struct.unpack('','abc',-1)}
 return {struct.size('z9'),struct.size('>z')}
 return struct.size('$')
 return {pcall()}
+local a = {} a[1] = a return a
+local a = {} a.set = {[a] = true} return a
 return {struct.unpack('i4','abc')}
 return {struct.unpack('s','abc')}
 return {struct.unpack('!bi',struct.pack('!bi',1,2))}

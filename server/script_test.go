@@ -371,6 +371,34 @@ func TestErrorsThatScriptsReplyAreCountedAsInRedis(t *testing.T) {
 	}
 }
 
+func TestTimeStandsStillInScriptsAndTransactions(t *testing.T) {
+	t.Parallel()
+	c := servertest.Start(t).Client(t)
+	const later = "local t = os.clock() while os.clock() - t < 0.005 do end "
+	c.Must("[1 1]", "EVAL", "local a = redis.call('time') "+later+"local b = redis.call('time') return {a[1] == b[1], a[2] == b[2]}", "0")
+	c.Must("OK", "MULTI")
+	for _, args := range [][]string{{"TIME"}, {"EVAL", later, "0"}, {"TIME"}} {
+		c.Must("QUEUED", args...)
+	}
+	if all := c.Do("EXEC").([]any); fmt.Sprint(all[0]) != fmt.Sprint(all[2]) {
+		t.Errorf("TIME was %v and then %v", all[0], all[2])
+	}
+}
+
+func TestScriptsThatWereForgottenAreCountedSinceConfigResetstat(t *testing.T) {
+	t.Parallel()
+	c := servertest.Start(t).Client(t)
+	for n := range 503 {
+		c.Do("EVAL", fmt.Sprintf("return %d", n), "0")
+	}
+	for _, want := range []string{"3", "0"} {
+		if got := c.Info("stats")["evicted_scripts"]; got != want {
+			t.Errorf("evicted_scripts:%s, want %s", got, want)
+		}
+		c.Must("OK", "CONFIG", "RESETSTAT")
+	}
+}
+
 func TestScriptsDoNotWait(t *testing.T) {
 	t.Parallel()
 	c := servertest.Start(t).Client(t)

@@ -96,14 +96,15 @@ type Server struct {
 	resuming      []*conn // may go on with what they have sent while they had to wait
 	migrating     int     // MIGRATEs under way
 
-	keyspace *store.Keyspace
-	env      command.Env
-	call1    command.Call // the command being executed
-	callTx   command.Call // the command being executed by EXEC
-	callWait command.Call // the command of a client that has waited for a key
-	hooks    command.Env  // what hookEnv hooks into env; its other fields are unused
-	effects  effects
-	watch    watchTable
+	keyspace    *store.Keyspace
+	env         command.Env
+	call1       command.Call  // the command being executed
+	callTx      command.Call  // the command being executed by EXEC
+	execStarted time.Duration // when that EXEC began, on the server's clock
+	callWait    command.Call  // the command of a client that has waited for a key
+	hooks       command.Env   // what hookEnv hooks into env; its other fields are unused
+	effects     effects
+	watch       watchTable
 	// ownExpiring are keys with a time that clients have written to this replica.
 	ownExpiring map[watchedKey]struct{}
 	waits       keyWaits

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/lockstep-db/lockstep/server/acl"
 	"github.com/lockstep-db/lockstep/server/command"
@@ -97,11 +98,13 @@ func (s *Server) readUsers() (*acl.Users, error) {
 	name := s.config.ACLFile
 	content, err := os.ReadFile(s.aclPath())
 	if err != nil {
+		text := err.Error()
 		var why *os.PathError
 		if errors.As(err, &why) {
-			err = why.Err
+			text = why.Err.Error()
+			text = strings.ToUpper(text[:1]) + text[1:] // as C spells it
 		}
-		return nil, fmt.Errorf("Error loading ACLs, opening file '%s': %w", name, err) //nolint:staticcheck // Redis' text
+		return nil, fmt.Errorf("Error loading ACLs, opening file '%s': %s", name, text) //nolint:staticcheck // Redis' text
 	}
 	return s.users.Load(name, string(content))
 }

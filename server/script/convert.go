@@ -149,8 +149,14 @@ type replyWriter struct {
 	errors []string // those in the reply that were not counted yet, when a command replied them
 }
 
-// maxDepth bounds tables in tables: C's stack has room for about as many.
-const maxDepth = 1990
+// Tables in tables are bounded by what they take on the stack of Redis' Lua: an array
+// one place for its element, a map or a set more.
+const (
+	maxDepth   = 7994
+	inMapKey   = 4
+	inMapOrSet = 3
+	inArray    = 1
+)
 
 func (w *replyWriter) value(v lua.Value, depth int) {
 	switch v.Kind() {
@@ -211,7 +217,7 @@ func (w *replyWriter) table(t *lua.Table, depth int) {
 				w.uncounted(t, depth)
 				return
 			}
-			w.value(v, depth+1)
+			w.value(v, depth+inArray)
 		}
 		if t.GetInt(n + 1).IsNil() {
 			return
@@ -236,7 +242,7 @@ func (w *replyWriter) uncounted(t *lua.Table, depth int) {
 		if v.IsNil() {
 			break
 		}
-		w.value(v, depth+1)
+		w.value(v, depth+inArray)
 		n++
 	}
 	w.out.InsertArray(mark, n)
@@ -261,8 +267,8 @@ func (w *replyWriter) special(t *lua.Table, depth int) bool {
 	if v := t.GetString("map").Table(); v != nil {
 		mark, n := w.out.Mark(), 0
 		each(v, func(key, v lua.Value) {
-			w.value(key, depth+1)
-			w.value(v, depth+1)
+			w.value(key, depth+inMapKey)
+			w.value(v, depth+inMapOrSet)
 			n++
 		})
 		w.out.InsertMap(mark, n)
@@ -271,7 +277,7 @@ func (w *replyWriter) special(t *lua.Table, depth int) bool {
 	if v := t.GetString("set").Table(); v != nil {
 		mark, n := w.out.Mark(), 0
 		each(v, func(key, _ lua.Value) {
-			w.value(key, depth+1)
+			w.value(key, depth+inMapOrSet)
 			n++
 		})
 		w.out.InsertSet(mark, n)
