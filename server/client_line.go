@@ -105,7 +105,7 @@ func clientFlags(c *conn) string {
 		{c.listens(), 'P'}, {c.has(flagMulti), 'x'}, {c.blocked != nil || c.has(flagPaused), 'b'},
 		{c.tracking != nil, 't'}, {c.tracking != nil && c.tracking.broken, 'R'}, {c.tracking != nil && c.tracking.broadcast, 'B'},
 		{c.has(flagDirtyCAS), 'd'}, {c.has(flagCloseAfterReply), 'c'}, {c.has(flagCloseNow), 'A'}, {c.has(flagUnix), 'U'},
-		{c.has(flagReadonly), 'r'}, {c.has(flagNoEvict), 'e'}, {c.has(flagNoTouch), 'T'},
+		{c.has(flagReadonly), 'r'}, {c.has(flagNoEvict), 'e'}, {c.has(flagNoTouch), 'T'}, {c.has(flagImporting), 'I'},
 	} {
 		if f.on {
 			b = append(b, f.letter)

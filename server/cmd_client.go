@@ -25,6 +25,7 @@ func (s *Server) clientSpec() *command.Spec {
 			sub("getredir", 2, open, s.cmdClientGetRedir),
 			sub("id", 2, open,
 				func(c *command.Call) { c.Out.Int(session(c).id) }),
+			sub("import-source", 3, open, s.cmdClientImportSource),
 			sub("info", 2, open,
 				func(c *command.Call) { c.Out.Verbatim("txt", s.clientLine(session(c))+"\n") }),
 			sub("kill", -3, admin, s.cmdClientKill),
@@ -49,6 +50,7 @@ func clientHelp() *command.Spec {
 		"GETNAME", "    Return the name of the current connection.",
 		"GETREDIR", "    Return the client ID we are redirecting to when tracking is enabled.",
 		"ID", "    Return the ID of the current connection.",
+		"IMPORT-SOURCE (ON|OFF)", "    Let the connection see keys whose time is over while import-mode is on.",
 		"INFO", "    Return information about the current client connection.",
 		"KILL <ip:port>", "    Kill connection made from <ip:port>.",
 		"KILL <option> <value> [<option> <value> [...]]", "    Kill connections. Options are:",
@@ -241,6 +243,19 @@ func (s *Server) cmdClientNoEvict(call *command.Call) {
 func (s *Server) cmdClientNoTouch(call *command.Call) {
 	if on, ok := onOff(call, call.Args[2]); ok {
 		session(call).set(flagNoTouch, on)
+		call.Out.OK()
+	}
+}
+
+// cmdClientImportSource is for tools that copy another server's data and its deletions:
+// what they write must not expire before the other server says so.
+func (s *Server) cmdClientImportSource(call *command.Call) {
+	if !s.config.ImportMode && !foldIs(call.Args[2], "off") {
+		call.Fail("ERR Server is not in import mode")
+		return
+	}
+	if on, ok := onOff(call, call.Args[2]); ok {
+		session(call).set(flagImporting, on)
 		call.Out.OK()
 	}
 }

@@ -74,7 +74,7 @@ func (s *Server) cmdReset(call *command.Call) {
 	s.monitors.remove(c)
 	s.pubsub.leave(c)
 	s.stopTracking(c)
-	c.flags &^= flagMonitor | flagReplyOff | flagReplySkip | flagReplySkipNext | flagReadonly | flagNoTouch | flagNoEvict
+	c.flags &^= flagMonitor | flagReplyOff | flagReplySkip | flagReplySkipNext | flagReadonly | flagNoTouch | flagNoEvict | flagImporting
 	c.db, c.name = 0, ""
 	c.out.Proto = 2
 	c.loginDefault(s)

@@ -40,6 +40,7 @@ const (
 	flagReplySkipNext // set by SKIP itself, for the next command
 	flagNoEvict
 	flagNoTouch
+	flagImporting // CLIENT IMPORT-SOURCE ON
 	flagReadonly
 	flagWrote       // has executed a write in this batch
 	flagUnix        // came in by the Unix socket

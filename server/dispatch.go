@@ -224,13 +224,20 @@ func (s *Server) prepare(c *conn, call *command.Call) {
 	call.FromPrimary = c.has(flagPrimary)
 	call.NoTouch = c.has(flagNoTouch)
 	call.Expiry = s.expiryFor(c)
+	call.Importing = s.importing()
 	call.MayWait = (call == &s.call1 || call == &s.callWait) && c.flags&(flagPrimary|flagReplica) == 0
 }
 
+// importing says whether data is being copied from a server that decides what expires
+// (import-mode), so that nothing is to be removed here.
+func (s *Server) importing() bool { return s.config.ImportMode && !s.isReplica() }
+
 func (s *Server) expiryFor(c *conn) command.ExpiryMode {
 	switch {
-	case c.has(flagPrimary):
+	case c.has(flagPrimary), c.has(flagImporting) && s.importing():
 		return command.ExpireIgnore
+	case s.importing():
+		return command.ExpireHide
 	case s.repl.hideExpired || s.writesHeld() || !s.mayExpire():
 		return command.ExpireHide
 	}

@@ -98,12 +98,13 @@ func clientDocs() map[string]command.Doc {
 	kind := choice("type", "NORMAL", "MASTER", "REPLICA", "PUBSUB").After("TYPE").Opt()
 	kinds := choice("type", "NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB").After("TYPE").Opt()
 	return map[string]command.Doc{
-		"client":          {Since: "2.4.0", Summary: "Commands about connections", Complexity: costVaries},
-		"client|caching":  {Since: "6.0.0", Summary: "Says whether keys that the next command reads are tracked", Args: []command.Arg{choice("mode", "YES", "NO")}},
-		"client|getname":  {Since: "2.6.9", Summary: "Returns the connection's name"},
-		"client|getredir": {Since: "6.0.0", Summary: "Returns who is told of keys that become invalid"},
-		"client|id":       {Since: "5.0.0", Summary: "Returns the number of the connection, which no other one ever has"},
-		"client|info":     {Since: "6.2.0", Summary: "Describes the connection in one line", Tips: tipNondeterministic},
+		"client":               {Since: "2.4.0", Summary: "Commands about connections", Complexity: costVaries},
+		"client|caching":       {Since: "6.0.0", Summary: "Says whether keys that the next command reads are tracked", Args: []command.Arg{choice("mode", "YES", "NO")}},
+		"client|getname":       {Since: "2.6.9", Summary: "Returns the connection's name"},
+		"client|getredir":      {Since: "6.0.0", Summary: "Returns who is told of keys that become invalid"},
+		"client|id":            {Since: "5.0.0", Summary: "Returns the number of the connection, which no other one ever has"},
+		"client|import-source": {Since: "8.1.0", Summary: "Says whether the connection sees expired keys while data is imported", Args: []command.Arg{choice("enabled", "ON", "OFF")}},
+		"client|info":          {Since: "6.2.0", Summary: "Describes the connection in one line", Tips: tipNondeterministic},
 		"client|kill": {Since: "2.4.0", Summary: "Closes connections that match all of the conditions", Complexity: costClients,
 			History: []command.Change{{Since: "2.8.12", What: "Takes conditions instead of an address"}, {Since: "6.2.0", What: "Knows LADDR"}},
 			Args: []command.Arg{command.OneOf("filter", text("ip:port"), command.OneOf("new-format",

@@ -111,7 +111,7 @@ func (s *Server) evict() bool {
 	if s.isReplica() && s.config.ReplicaIgnoreMaxmemory {
 		return true // holds what its primary holds
 	}
-	if s.loading || s.writesHeld() || !s.isReplica() && !s.mayExpire() {
+	if s.loading || s.importing() || s.writesHeld() || !s.isReplica() && !s.mayExpire() {
 		return true // not now; what must not be written is refused for that reason
 	}
 	v := &s.eviction

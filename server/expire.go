@@ -54,7 +54,7 @@ func (e *expireCycle) fast(s *Server) {
 
 func (e *expireCycle) run(s *Server, budget time.Duration) {
 	// Only a primary that may change its data expires on its own.
-	if e.off || s.stopped || s.loading || s.writesHeld() || s.repl.hideExpired || !s.mayExpire() {
+	if e.off || s.stopped || s.loading || s.writesHeld() || s.repl.hideExpired || s.importing() || !s.mayExpire() {
 		return
 	}
 	start := s.clock.elapsed()

@@ -297,7 +297,7 @@ func (sc *scripting) begin(call *command.Call, name string, flags script.Flags, 
 		readOnly: readOnly || !plain && flags&script.NoWrites != 0, allowOOM: !plain && flags&script.AllowOOM != 0}
 	sc.run = &sc.current
 	sc.run.overOOM = s.config.Maxmemory > 0 && s.outOfMemory()
-	sc.conn.flags = c.flags & (flagPrimary | flagAuthenticated | flagRestricted | flagNoTouch | flagUnix)
+	sc.conn.flags = c.flags & (flagPrimary | flagAuthenticated | flagRestricted | flagNoTouch | flagImporting | flagUnix)
 	sc.conn.user, sc.conn.db, sc.conn.id = c.user, call.DBIndex, c.id
 	if len(s.monitors) > 0 {
 		s.showMonitors(c, call.Spec, call.Args)

@@ -17,10 +17,11 @@ const (
 	// ExpireDelete removes the key and adds a DEL to the effects: a primary.
 	ExpireDelete ExpiryMode = iota
 	// ExpireHide answers as if the key were gone and leaves it to the primary
-	// to say so: clients of a replica, and a primary whose writes are paused.
+	// to say so: clients of a replica, and of a primary whose writes are paused or
+	// whose data is being imported.
 	ExpireHide
 	// ExpireIgnore takes the key as it is: commands from a primary, which has
-	// decided already.
+	// decided already, and from where data is imported.
 	ExpireIgnore
 )
 
@@ -107,6 +108,9 @@ type Call struct {
 	// for all commands of a transaction or script.
 	Now    int64
 	Expiry ExpiryMode
+	// Importing says that ExpireHide is for an import of data into a primary, which
+	// tells its replicas of what has to be removed all the same.
+	Importing bool
 	// FromPrimary says that the command came down the replication link (or from
 	// a log being replayed), where times in the past are not refused.
 	FromPrimary bool

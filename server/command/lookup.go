@@ -56,8 +56,13 @@ func (c *Call) findWriteIn(db *store.DB, key []byte) (store.Entry, bool) {
 	mode := c.Expiry
 	if mode == ExpireHide {
 		// A write on a writable replica must not build upon a value whose time
-		// is over. Nobody else is told: the primary will send a DEL.
+		// is over. Nobody else is told: the primary will send a DEL. While data is
+		// imported this is the primary itself.
 		if e, ok := db.Find(key); ok && c.over(e) {
+			if c.Importing {
+				c.expire(db, key)
+				return store.Entry{}, false
+			}
 			db.Delete(key)
 			c.touchIn(db.Index(), key)
 			return store.Entry{}, false

@@ -108,6 +108,7 @@ type Config struct {
 	ActiveRehashing      bool
 	LazyfreeLazyEviction bool
 	LazyfreeLazyExpire   bool
+	ImportMode           bool
 	LazyfreeServerDel    bool
 	LazyfreeUserDel      bool
 	LazyfreeUserFlush    bool

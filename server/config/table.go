@@ -102,6 +102,7 @@ func memoryDirectives() []directive {
 		integer("lfu-decay-time", "", func(c *Config) *int { return &c.LFUDecayTime }, 0, maxInt32, 0),
 		integer("active-expire-effort", "", func(c *Config) *int { return &c.ActiveExpireEffort }, 1, 10, 0),
 		boolean("activerehashing", "", func(c *Config) *bool { return &c.ActiveRehashing }, 0),
+		boolean("import-mode", "", func(c *Config) *bool { return &c.ImportMode }, 0),
 		boolean("lazyfree-lazy-eviction", "", func(c *Config) *bool { return &c.LazyfreeLazyEviction }, 0),
 		boolean("lazyfree-lazy-expire", "", func(c *Config) *bool { return &c.LazyfreeLazyExpire }, 0),
 		boolean("lazyfree-lazy-server-del", "", func(c *Config) *bool { return &c.LazyfreeServerDel }, 0),
