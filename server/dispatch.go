@@ -282,7 +282,7 @@ func (s *Server) hasWritten(c *conn) {
 func (s *Server) account(c *conn, call *command.Call, spec *command.Spec, took time.Duration, before int) {
 	s.stats.ran(spec.ID(), took, call.Failed)
 	if call.Failed && !call.Counted {
-		s.stats.countError(c.out.Buf[min(before, len(c.out.Buf)):])
+		s.stats.countError(c.out.Buf[min(before, len(c.out.Buf)):], spec.Categories&command.CatScripting != 0)
 	}
 	if took >= s.notable {
 		s.slow(c, call, spec, took)
@@ -346,7 +346,7 @@ func (s *Server) reject(c *conn, spec *command.Spec, why command.ReplyError) {
 		c.flags |= flagDirtyExec
 	}
 	c.out.Error(string(why))
-	s.stats.countError(c.out.Buf[before:])
+	s.stats.countError(c.out.Buf[before:], false)
 	s.settleReply(c, before)
 	if c.tracking != nil {
 		c.cachingUsed(spec)

@@ -150,7 +150,7 @@ func (s *Server) cmdExec(call *command.Call) {
 		if refusal := s.aclCheckExec(c, q); refusal != "" {
 			before := len(c.out.Buf)
 			c.out.Error(string(refusal))
-			s.stats.countError(c.out.Buf[before:])
+			s.stats.countError(c.out.Buf[before:], false)
 			// As in Redis, EXEC has failed when the last command is denied.
 			call.Failed, call.Counted = true, true
 			continue

@@ -362,9 +362,9 @@ func (sc *scripting) refuse(spec *command.Spec, why string) string {
 		s.stats.rejectedCalls(spec.ID())
 	}
 	if why[0] == '-' {
-		s.stats.countError([]byte(why))
+		s.stats.countError([]byte(why), false)
 	} else {
-		s.stats.countError([]byte("-ERR "))
+		s.stats.countError([]byte("-ERR "), false)
 	}
 	return why
 }
@@ -425,7 +425,7 @@ func (sc *scripting) Allowed(args [][]byte) (allowed, known bool) {
 func (sc *scripting) SetReplication(flags int) { sc.run.effects = flags }
 
 // CountError implements script.Host.
-func (sc *scripting) CountError(text string) { sc.server.stats.countError([]byte("-" + text)) }
+func (sc *scripting) CountError(text string) { sc.server.stats.countError([]byte("-"+text), true) }
 
 // Log implements script.Host.
 func (sc *scripting) Log(level int, text string) {

@@ -97,15 +97,20 @@ func (st *stats) commandTime() time.Duration {
 
 func (st *stats) rejectedCalls(id int) { st.perCommand[id].rejected++ }
 
-// maxErrorCodes bounds errorstats: a script could invent codes for ever.
-const maxErrorCodes = 128
+// maxErrorCodes bounds errorstats: a script could invent codes for ever. Those that
+// it invents beyond are counted together.
+const (
+	maxErrorCodes = 128
+	otherErrors   = "ERRORSTATS_OVERFLOW"
+)
 
 // longestCode is where a code ends at the latest, with the byte before it.
 const longestCode = 32
 
 // countError takes the code from an error reply. One that consists of a single word,
-// or begins with a long one, has none, and counts as ERR, as in Redis.
-func (st *stats) countError(reply []byte) {
+// or begins with a long one, has none, and counts as ERR, as in Redis. scripted says
+// that the error may be one that a script has made up.
+func (st *stats) countError(reply []byte, scripted bool) {
 	st.errorReplies++
 	if len(reply) < 2 || reply[0] != '-' {
 		return
@@ -114,11 +119,10 @@ func (st *stats) countError(reply []byte) {
 	if end := bytes.IndexByte(reply[:min(len(reply), longestCode)], ' '); end >= 0 {
 		code = reply[1:end]
 	}
-	if n, known := st.errors[string(code)]; known {
-		st.errors[string(code)] = n + 1
-	} else if len(st.errors) < maxErrorCodes {
-		st.errors[string(code)] = 1
+	if _, known := st.errors[string(code)]; !known && scripted && len(st.errors) >= maxErrorCodes {
+		code = []byte(otherErrors)
 	}
+	st.errors[string(code)]++
 }
 
 // histogram counts durations in buckets whose width is a quarter of their

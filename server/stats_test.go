@@ -142,15 +142,18 @@ func TestErrorCodesAreCountedToALimit(t *testing.T) {
 	var st stats
 	st.init(0)
 	for n := range 2 * maxErrorCodes {
-		st.countError(fmt.Appendf(nil, "-CODE%d something\r\n", n))
+		st.countError(fmt.Appendf(nil, "-CODE%d something\r\n", n), true)
 	}
-	st.countError([]byte("-CODE0 again\r\n"))
-	if len(st.errors) != maxErrorCodes || st.errors["CODE0"] != 2 || st.errorReplies != 2*maxErrorCodes+1 {
-		t.Errorf("%d codes, CODE0 %d times, %d in all", len(st.errors), st.errors["CODE0"], st.errorReplies)
+	st.countError([]byte("-CODE0 again\r\n"), true)
+	st.countError([]byte("-WRONGTYPE of the server itself\r\n"), false)
+	if len(st.errors) != maxErrorCodes+2 || st.errors["CODE0"] != 2 || st.errors["WRONGTYPE"] != 1 ||
+		st.errors["ERRORSTATS_OVERFLOW"] != maxErrorCodes || st.errorReplies != 2*maxErrorCodes+2 {
+		t.Errorf("%d codes, CODE0 %d times, WRONGTYPE %d times, %d others, %d in all", len(st.errors), st.errors["CODE0"],
+			st.errors["WRONGTYPE"], st.errors["ERRORSTATS_OVERFLOW"], st.errorReplies)
 	}
 	st.init(0)
 	for _, withoutCode := range []string{"-Alone\r\n", "-" + strings.Repeat("l", longestCode) + " word\r\n"} {
-		st.countError([]byte(withoutCode))
+		st.countError([]byte(withoutCode), false)
 	}
 	if len(st.errors) != 1 || st.errors["ERR"] != 2 {
 		t.Errorf("errors without a code count as %v", st.errors)
