@@ -149,7 +149,7 @@ func installNode() (string, error) {
 	defer cancel()
 	// Not "npm ci": it wants the packages of every platform in the lock file, also
 	// those that a mirror of the registry does not carry and nobody needs here.
-	cmd := exec.CommandContext(ctx, "npm", "install", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd := exec.CommandContext(ctx, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund")
 	cmd.Dir = temp
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm install: %w\n%s", err, out)

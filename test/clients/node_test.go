@@ -19,3 +19,7 @@ func TestASessionStoreWithIoredis(t *testing.T) {
 func TestFanOutWithNodeRedis(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *servertest.Instance) { runNode(t, "fanout.mjs", s) })
 }
+
+func TestValkeyGlide(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *servertest.Instance) { runNode(t, "glide.mjs", s) })
+}
