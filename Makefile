@@ -89,7 +89,7 @@ interop: ## Replication with the real redis-server, in both directions
 	go test -short ./test/interop/...
 
 .PHONY: clients
-clients: ## What applications do with go-redis, ioredis, node-redis, BullMQ and redis-cli
+clients: ## What applications do with clients in Go, JavaScript, Python and Rust, redis-cli and Sentinel
 	go test -short ./test/clients/...
 
 .PHONY: differential
