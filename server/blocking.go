@@ -230,7 +230,7 @@ func (s *Server) tryAgain(w *keyWait) {
 	switch {
 	case c.has(flagCloseNow | flagCloseAfterReply):
 		return // what it took would be lost
-	case s.writesHeld() && s.mustPause(c, w.spec):
+	case s.writesHeld() && s.mustPause(c, w.spec, w.args):
 		return // unpauseClients signals again
 	}
 	if refusal := s.gate(c, w.spec, w.args); refusal != "" {
@@ -315,7 +315,7 @@ func (s *Server) dismissKeyWaits() {
 // redirectSoon reports whether this server has just handed over, so that c, which
 // waits and understands redirects, can be told of the next primary in a moment.
 func (s *Server) redirectSoon(c *conn, w *keyWait) bool {
-	return c.has(flagRedirect) && s.repl.uplink == nil && s.redirects(c, w.spec) == redirectLater
+	return c.has(flagRedirect) && s.repl.uplink == nil && s.redirects(c, w.spec, w.args) == redirectLater
 }
 
 // keysAwaitedGone is the number of keys whose vanishing ends a wait.

@@ -41,7 +41,7 @@ func (s *Server) request(c *conn, args [][]byte) bool {
 		return true
 	}
 	c.lastCmd = spec
-	if c.has(flagRedirect) && s.redirects(c, spec) == redirectLater {
+	if c.has(flagRedirect) && s.redirects(c, spec, args) == redirectLater {
 		s.holdForPrimary(c)
 		return false
 	}
@@ -52,7 +52,7 @@ func (s *Server) request(c *conn, args [][]byte) bool {
 		}
 		return true
 	}
-	if s.writesHeld() && s.mustPause(c, spec) {
+	if s.writesHeld() && s.mustPause(c, spec, args) {
 		s.holdBack(c)
 		return false
 	}
@@ -91,7 +91,7 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if c.has(flagPrimary) {
 		return ""
 	}
-	if c.has(flagRedirect) && s.redirects(c, spec) == redirectNow {
+	if c.has(flagRedirect) && s.redirects(c, spec, args) == redirectNow {
 		return s.redirectReply()
 	}
 	flags := s.gateFlags(spec, args)

@@ -45,7 +45,7 @@ func (s *Server) unpauseClients() {
 func (s *Server) writesHeld() bool { return s.pause.active || s.migrating > 0 }
 
 // mustPause says whether a command has to wait for the end of the pause.
-func (s *Server) mustPause(c *conn, spec *command.Spec) bool {
+func (s *Server) mustPause(c *conn, spec *command.Spec, args [][]byte) bool {
 	if c.flags&(flagPrimary|flagReplica) != 0 {
 		return false
 	}
@@ -53,10 +53,7 @@ func (s *Server) mustPause(c *conn, spec *command.Spec) bool {
 		// Whoever paused has to be able to end it.
 		return spec.Parent() == nil || spec.Parent().Name != "client"
 	}
-	if c.has(flagMulti) && queues(spec) {
-		return false // EXEC waits instead
-	}
-	flags := spec.Flags
+	flags := s.gateFlags(spec, args)
 	if c.tx != nil && spec == s.execCommand {
 		flags |= c.tx.flags
 	}

@@ -29,11 +29,11 @@ const handoverPatience = 2 * time.Second
 const redirectCode = "REDIRECT "
 
 // redirects decides by what is known of the primary.
-func (s *Server) redirects(c *conn, spec *command.Spec) redirection {
+func (s *Server) redirects(c *conn, spec *command.Spec, args [][]byte) redirection {
 	if c.flags&(flagPrimary|flagReplica) != 0 {
 		return serveHere
 	}
-	flags := spec.Flags
+	flags := s.gateFlags(spec, args)
 	if c.tx != nil && spec == s.execCommand {
 		flags |= c.tx.flags
 	}

@@ -88,7 +88,26 @@ func TestPausedWritesWaitAndReadsDoNot(t *testing.T) {
 	reader.Must("OK", "MULTI")
 	reader.Must("QUEUED", "GET", "k")
 	reader.Must("[old]", "EXEC")
+	// Scripts are what they say they are.
+	reader.Must("old", "EVAL", "#!lua flags=no-writes\nreturn redis.call('get', 'k')", "0")
+	reader.Must("old", "EVAL_RO", "return redis.call('get', 'k')", "0")
+	script, transaction := i.Client(t), i.Client(t)
+	script.Send("EVAL", "#!lua\nreturn 'ran'", "0")
+	transaction.Must("OK", "MULTI")
+	transaction.Send("SET", "other", "1")
+	servertest.Until(t, "a script that may write waits, and a write that is to be queued", func() error {
+		if n := admin.Info("clients")["blocked_clients"]; n != "3" {
+			return fmt.Errorf("blocked_clients is %s", n)
+		}
+		return nil
+	})
 	admin.Must("OK", "CLIENT", "UNPAUSE")
+	if got := script.Receive(); got != "ran" {
+		t.Errorf("the held script: %v", got)
+	}
+	if got := transaction.Receive(); got != "QUEUED" {
+		t.Errorf("the held SET of a transaction: %v", got)
+	}
 	if got := writer.Receive(); got != "OK" {
 		t.Errorf("the held SET: %v", got)
 	}
