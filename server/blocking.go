@@ -65,9 +65,13 @@ func (s *Server) awaitKeys(c *conn, call *command.Call, spec *command.Spec, took
 		return
 	}
 	w := &keyWait{c: c, spec: spec, wait: *call.Waiting, spent: took}
-	w.args, _ = keepArgs(call.Args)
+	args := call.Args
+	if w.wait.Args != nil {
+		args = w.wait.Args
+	}
+	w.args, _ = keepArgs(args)
 	s.waits.join(w, c.db)
-	w.wait.Keys = nil // they alias what was just executed
+	w.wait.Keys, w.wait.Args = nil, nil // they alias what was just executed
 	var t *timer
 	if at := w.wait.Deadline; at != 0 {
 		s.waits.timed++

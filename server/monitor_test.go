@@ -59,6 +59,11 @@ func TestMonitorShowsWhatRedisShows(t *testing.T) {
 		carol> MONITOR
 		carol> EXEC
 		carol> PING
+		carol> XREAD BLOCK 0 STREAMS stream $
+		alice> XADD stream 1-1 a 1
+		carol> MULTI
+		carol> XREAD BLOCK 0 STREAMS stream $
+		carol> EXEC
 		carol> RESET
 		alice> ECHO "tab	and \ and ümlaut"`)
 }

@@ -20,13 +20,15 @@ type Wait struct {
 	Gone bool
 	// Deadline is in Unix milliseconds; 0 waits for ever.
 	Deadline int64
+	// Args replace the call's arguments when it is run anew, where these would mean
+	// something else by then; nil: they do not.
+	Args [][]byte
 	// TimedOut replies when the deadline has passed.
 	TimedOut func(*Call)
 }
 
 // Block lets the call wait. It has replied nothing and changed nothing. Package
-// server keeps the arguments (as they are when Run returns: what would mean
-// something else later can be replaced by then) and, when Env.Ready was told of one of the keys,
+// server keeps the arguments and, when Env.Ready was told of one of the keys,
 // runs the command anew with Again set: in the order in which clients have
 // begun to wait, after the command, transaction or script that made the key
 // ready. A command that finds nothing for it then calls Block again, and keeps

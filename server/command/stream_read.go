@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/lockstep-db/lockstep/server/store"
 )
@@ -192,13 +193,17 @@ func readStreams(c *Call, grouped bool) {
 // wait blocks the call. What $ stands for is now that, and not what it will be
 // when there is something to read; + is what is last then.
 func (o *readOptions) wait(c *Call, ids []store.StreamID) {
+	var args [][]byte
 	for i, id := range ids {
-		if arg := &c.Args[o.keysAt+o.streams+i]; string(*arg) == "$" {
-			*arg = appendStreamID(nil, id)
+		if at := o.keysAt + o.streams + i; string(c.Args[at]) == "$" {
+			if args == nil {
+				args = slices.Clone(c.Args) // who monitors sees what was sent
+			}
+			args[at] = appendStreamID(nil, id)
 		}
 	}
 	c.Block(Wait{
-		Keys: c.Args[o.keysAt : o.keysAt+o.streams], Type: store.TypeStream, Gone: o.group != nil,
+		Args: args, Keys: c.Args[o.keysAt : o.keysAt+o.streams], Type: store.TypeStream, Gone: o.group != nil,
 		Deadline: o.deadline, TimedOut: replyNothingRead,
 	})
 }
