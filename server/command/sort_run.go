@@ -28,6 +28,7 @@ func (s *sorting) load(e store.Entry) {
 	case store.TypeList:
 		list := e.List()
 		first, n := s.window(list.Len())
+		s.expect(n)
 		it := list.From(first)
 		if s.desc && s.asIs {
 			it = list.BackFrom(list.Len() - 1 - first)
@@ -38,6 +39,7 @@ func (s *sorting) load(e store.Entry) {
 			n--
 		}
 	case store.TypeSet:
+		s.expect(e.Set().Len())
 		e.Set().Each(func(member []byte) bool {
 			s.add(member)
 			return true
@@ -48,6 +50,7 @@ func (s *sorting) load(e store.Entry) {
 	case store.TypeSortedSet:
 		set := e.SortedSet()
 		first, n := s.window(set.Len())
+		s.expect(n)
 		down := s.desc && s.asIs
 		if down {
 			first = set.Len() - 1 - first
@@ -57,6 +60,12 @@ func (s *sorting) load(e store.Entry) {
 			return true
 		})
 	}
+}
+
+// expect makes room for n elements, and a few bytes for each.
+func (s *sorting) expect(n int) {
+	s.items = make([]sortItem, 0, n)
+	s.bytes = make([]byte, 0, 8*n)
 }
 
 func (s *sorting) add(p []byte) {
@@ -100,9 +109,64 @@ func (s *sorting) sort(c *Call) bool {
 	if !ok {
 		return false
 	}
-	slices.SortStableFunc(s.items, s.compare)
-	s.cut()
+	s.arrange()
 	return true
+}
+
+// arrange leaves the range of LIMIT, in order.
+func (s *sorting) arrange() {
+	order := make([]*sortItem, len(s.items))
+	for i := range s.items {
+		order[i] = &s.items[i]
+	}
+	first, n := s.limited(len(order))
+	if s.ties() {
+		slices.SortStableFunc(order, s.compare)
+	} else {
+		order = s.least(order, first+n)
+		slices.SortFunc(order, s.compare)
+	}
+	items := make([]sortItem, n)
+	for i := range items {
+		items[i] = *order[first+i]
+	}
+	s.items = items
+}
+
+// ties says whether elements that differ may compare as equal, and stay as they were.
+func (s *sorting) ties() bool { return s.alpha && s.by != nil && s.source == store.TypeList }
+
+// least returns the first k of what order would be in order, in no order. Most of
+// many are thrown away with one look: LIMIT 0 10 of all there is is common.
+func (s *sorting) least(order []*sortItem, k int) []*sortItem {
+	if k == 0 || k > len(order)/4 {
+		return order // to sort them all costs about as much
+	}
+	heap := order[:k] // the last of them on top
+	for i := k/2 - 1; i >= 0; i-- {
+		s.sink(heap, i)
+	}
+	for _, it := range order[k:] {
+		if s.compare(it, heap[0]) < 0 {
+			heap[0] = it
+			s.sink(heap, 0)
+		}
+	}
+	return heap
+}
+
+// sink moves an element of a heap below those that come after it.
+func (s *sorting) sink(heap []*sortItem, i int) {
+	for child := 2*i + 1; child < len(heap); child = 2*i + 1 {
+		if child+1 < len(heap) && s.compare(heap[child], heap[child+1]) < 0 {
+			child++
+		}
+		if s.compare(heap[i], heap[child]) >= 0 {
+			return
+		}
+		heap[i], heap[child] = heap[child], heap[i]
+		i = child
+	}
 }
 
 func (s *sorting) weigh(c *Call, it *sortItem) (ok bool) {
@@ -135,8 +199,8 @@ func sortWeight(p []byte) (float64, bool) {
 	return parseDouble(bytes.TrimLeft(p, " \t\n\v\f\r"))
 }
 
-func (s *sorting) compare(a, b sortItem) int {
-	order := s.ascending(&a, &b)
+func (s *sorting) compare(a, b *sortItem) int {
+	order := s.ascending(a, b)
 	if s.desc {
 		return -order
 	}

@@ -1,6 +1,11 @@
 package command
 
-import "testing"
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
 
 var sortScripts = []script{
 	{"a list of numbers", []string{"RPUSH l 3 -1 2.5 = 3", `SORT l = ["-1" "2.5" "3"]`, `SORT l DESC = ["3" "2.5" "-1"]`, `SORT l LIMIT 1 1 = ["2.5"]`,
@@ -44,4 +49,36 @@ func TestSortOfAnotherUserStaysWithinItsKeys(t *testing.T) {
 			t.Errorf("%s: %s; want %s", line, got, want)
 		}
 	}
+}
+
+// A LIMIT that leaves little of much does not sort everything.
+func TestALimitCutsWhatWholeSortsGive(t *testing.T) {
+	s := newSubject(t)
+	random := rand.New(rand.NewPCG(7, 8))
+	for range 500 {
+		s.do([]byte("RPUSH"), []byte("l"), fmt.Append(nil, random.IntN(300)-100))
+	}
+	for _, how := range []string{"", " DESC", " ALPHA", " ALPHA DESC"} {
+		all := sortedInOrder(t, s, "SORT l"+how)
+		for range 50 {
+			first, n := random.IntN(520), random.IntN(60)
+			line := fmt.Sprintf("SORT l%s LIMIT %d %d", how, first, n)
+			want := all[min(first, len(all)):min(first+n, len(all))]
+			if got := sortedInOrder(t, s, line); !slices.Equal(got, want) {
+				t.Fatalf("%s: %v; want %v", line, got, want)
+			}
+		}
+	}
+}
+
+func sortedInOrder(t *testing.T, s *subject, line string) (all []string) {
+	t.Helper()
+	node, _, err := parseReply(s.do(words(t, line)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range node.elems {
+		all = append(all, e.text)
+	}
+	return all
 }
