@@ -70,6 +70,21 @@ func TestFlagsOfClientsAreThoseOfRedis(t *testing.T) {
 		gina> CLIENT KILL TYPE normal ID {gina} SKIPME no`)
 }
 
+func TestClientsAreListedInTheOrderInWhichTheyAreAskedFor(t *testing.T) {
+	for name, i := range map[string]*servertest.Instance{"ours": servertest.Start(t), "Redis": servertest.StartRedis(t)} {
+		first, second := i.Client(t), i.Client(t)
+		a, b := first.Text("CLIENT", "ID"), second.Text("CLIENT", "ID")
+		var got []string
+		for _, line := range strings.Split(strings.TrimSpace(first.Text("CLIENT", "LIST", "ID", b, "999999", a, b)), "\n") {
+			_, values := fieldsOf(line)
+			got = append(got, values["id"])
+		}
+		if want := []string{b, a, b}; !slices.Equal(got, want) {
+			t.Errorf("%s lists %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestTheLinkToThePrimaryIsAClient(t *testing.T) {
 	primary := servertest.Start(t, "--repl-diskless-sync-delay", "0")
 	replica := startReplicaOf(t, primary)

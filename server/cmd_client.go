@@ -104,7 +104,7 @@ func (s *Server) byID() []*conn {
 }
 
 func (s *Server) cmdClientList(call *command.Call) {
-	keep := func(*conn) bool { return true }
+	all := s.byID()
 	args := call.Args[2:]
 	switch {
 	case len(args) == 0:
@@ -114,28 +114,28 @@ func (s *Server) cmdClientList(call *command.Call) {
 			call.Fail(command.ReplyError(fmt.Sprintf("ERR Unknown client type '%s'", args[1])))
 			return
 		}
-		keep = func(c *conn) bool { return clientType(c) == want }
+		all = slices.DeleteFunc(all, func(c *conn) bool { return clientType(c) != want })
 	case foldIs(args[0], "id") && len(args) >= 2:
-		var ids []int64
+		var chosen []*conn // as often, and in the order, as they are asked for
 		for _, a := range args[1:] {
 			id, ok := parseInt(a)
 			if !ok {
 				call.Fail("ERR Invalid client ID")
 				return
 			}
-			ids = append(ids, id)
+			if at := slices.IndexFunc(all, func(c *conn) bool { return c.id == id }); at >= 0 {
+				chosen = append(chosen, all[at])
+			}
 		}
-		keep = func(c *conn) bool { return slices.Contains(ids, c.id) }
+		all = chosen
 	default:
 		call.Fail(errSyntax)
 		return
 	}
 	var b strings.Builder
-	for _, c := range s.byID() {
-		if keep(c) {
-			b.WriteString(s.clientLine(c))
-			b.WriteByte('\n')
-		}
+	for _, c := range all {
+		b.WriteString(s.clientLine(c))
+		b.WriteByte('\n')
 	}
 	call.Out.Verbatim("txt", b.String())
 }
