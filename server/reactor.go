@@ -174,7 +174,10 @@ func (s *Server) loop() {
 		s.serveArrivals()
 		s.runTimers()
 		s.endBatch()
-		s.stats.turned(s.clock.elapsed()-s.clock.mono, s.stats.commands-commands)
+		s.stats.turned(s.stats.commands - commands)
+		if s.stats.turns%turnsPerLook == 0 {
+			s.stats.took(s.clock.elapsed() - s.clock.mono)
+		}
 	}
 }
 
