@@ -124,6 +124,7 @@ func popMembers(c *Call) {
 	}
 	set := e.Set()
 	if n := int64(set.Len()); count >= n {
+		c.Stats.Hits++ // Redis looks it up once more, to read it
 		c.replySet(set)
 		c.DB.Delete(key)
 		c.Rewrite(RemovalWord(c.LazyServerDel), key)

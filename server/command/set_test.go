@@ -139,3 +139,18 @@ func TestSetsMadeOfLargeOnesHaveTheFormsOfRedis72(t *testing.T) {
 		})
 	}
 }
+
+func TestSPOPOfAllIsAHitAndOfSomeIsNone(t *testing.T) {
+	s := newSubject(t)
+	s.do(words(t, "SADD s a b c")...)
+	for _, row := range []struct {
+		count string
+		hits  int64
+	}{{"1", 0}, {"5", 1}} {
+		before := s.env.Stats.Hits
+		s.do(words(t, "SPOP s "+row.count)...)
+		if got := int64(s.env.Stats.Hits - before); got != row.hits {
+			t.Errorf("SPOP s %s counts %d hits, want %d", row.count, got, row.hits)
+		}
+	}
+}
