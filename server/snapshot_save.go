@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -111,13 +112,17 @@ func (s *Server) flushingAll() {
 }
 
 // forgetSnapshot has the file follow a FLUSHALL soon, if there are save rules: nobody
-// wants back after a crash what was thrown away. A save of the old data is given up.
+// wants back after a crash what was thrown away. A save of the old data is given up
+// unless a replica waits for it.
 func (s *Server) forgetSnapshot() {
 	if len(s.config.Save) == 0 {
 		return
 	}
 	if sn := s.repl.snapshot; sn != nil && s.saving.running && !sn.forRepl && sn.total > 0 {
-		s.abortSnapshot()
+		awaited := slices.ContainsFunc(s.repl.feeds, func(f *feed) bool { return f.snapshot == sn })
+		if !awaited {
+			s.abortSnapshot()
+		}
 	}
 	s.saving.scheduled = true
 }
