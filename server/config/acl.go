@@ -24,7 +24,7 @@ func (u *User) Wrong(err error) error {
 func aclDirectives() []directive {
 	return []directive{
 		text("aclfile", "", func(c *Config) *string { return &c.ACLFile }, immutable),
-		integer("acllog-max-len", "", func(c *Config) *int { return &c.ACLLogMaxLen }, 0, math.MaxInt32, 0),
+		integer("acllog-max-len", "", func(c *Config) *int { return &c.ACLLogMaxLen }, 0, math.MaxInt, 0),
 		enum("acl-pubsub-default", "", func(c *Config) *string { return &c.ACLPubSubDefault }, 0, "allchannels", "resetchannels"),
 		userDirective(),
 	}

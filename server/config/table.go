@@ -488,7 +488,10 @@ func isTitleTemplate(value string) error {
 // unsupportedDirectives ask for features that do not exist here. They are
 // refused by name, except at the value that does not ask.
 func unsupportedDirectives() []directive {
+	deprecated := unsupported("lua-enable-deprecated-api", "no", "scripts have no getfenv, setfenv and newproxy")
+	deprecated.flags = startOnly | immutable
 	return []directive{
+		deprecated,
 		unsupported("appendonly", "no", "there is no append-only file; use save and replication for durability"),
 		unsupported("cluster-enabled", "no", "keys are not sharded over servers"),
 		unsupported("io-threads", "1", "one thread executes and serves"),
