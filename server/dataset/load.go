@@ -184,8 +184,16 @@ func addHash(db *store.DB, key []byte, v *rdb.Value) error {
 }
 
 func addSortedSet(db *store.DB, key []byte, v *rdb.Value) error {
+	// What is going to be large is so from the start, as in Redis: in packed form a score
+	// of -0 would become 0.
+	longest := 0
+	if v.Count <= int64(db.Limits().SortedSetEntries) {
+		for member := range v.Scored() {
+			longest = max(longest, len(member))
+		}
+	}
 	w := db.EditSortedSet(key)
-	w.Expect(int(v.Count), 0)
+	w.Expect(int(v.Count), longest)
 	for member, score := range v.Scored() {
 		if _, out := w.Add(member, score, 0); out != store.AddedNew {
 			return fmt.Errorf("%.40q: %w", member, ErrDuplicate)

@@ -25,9 +25,8 @@ func ParseDump(payload []byte) (Value, error) {
 	if binary.LittleEndian.Uint16(footer) > MaxVersion {
 		return Value{}, ErrPayload
 	}
-	// As in a file, a sum of 0 says that there is none.
-	want := binary.LittleEndian.Uint64(footer[2:])
-	if want != 0 && want != Checksum(0, payload[:len(payload)-8]) {
+	// Unlike in a file, a sum of 0 does not say that there is none.
+	if binary.LittleEndian.Uint64(footer[2:]) != Checksum(0, payload[:len(payload)-8]) {
 		return Value{}, ErrPayload
 	}
 	if !knownWireType(body[0]) {

@@ -25,3 +25,6 @@ func DefaultLimits() Limits {
 		HLLSparseBytes: 3000,
 	}
 }
+
+// Limits are those of the keyspace that the database belongs to.
+func (db *DB) Limits() Limits { return db.ks.Limits }
