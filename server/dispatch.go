@@ -83,6 +83,12 @@ func asReply(err error) command.ReplyError {
 // gate says why a command may not run now; "" when it may. The order is that of
 // Redis, because clients see which reason comes first.
 func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyError {
+	if spec == s.debugCommand && !s.debugAllowed(c) {
+		return errDebugOff
+	}
+	if c.flags&(flagPrimary|flagMulti) == flagMulti && spec.Flags&command.NoMulti != 0 {
+		return errNotInMulti
+	}
 	if c.flags&(flagPrimary|flagAuthenticated|flagRestricted) != flagAuthenticated {
 		if refusal := s.admission(c, spec, args); refusal != "" {
 			return refusal
@@ -103,7 +109,7 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 		return command.ErrOutOfMemory
 	}
 	if flags&command.Write != 0 {
-		if refusal := s.writeGate(); refusal != "" {
+		if refusal := s.writeGate(false); refusal != "" {
 			return refusal
 		}
 	} else if flags&(command.PubSub|command.MayReplicate) == command.PubSub|command.MayReplicate {
@@ -113,6 +119,9 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	}
 	if c.listens() && !c.out.RESP3() && !inSubscriberMode(spec) {
 		return errSubscriberMode(spec)
+	}
+	if s.repl.stale && flags&command.Stale == 0 && !s.config.ReplicaServeStaleData {
+		return errMasterDown
 	}
 	if s.loading && flags&command.Loading == 0 {
 		return errLoading
@@ -125,17 +134,8 @@ func (s *Server) gate(c *conn, spec *command.Spec, args [][]byte) command.ReplyE
 	if refusal := s.managedReadRefusal(); refusal != "" && flags&command.ReadOnly != 0 {
 		return refusal
 	}
-	if s.repl.stale && flags&command.Stale == 0 && !s.config.ReplicaServeStaleData {
-		return errMasterDown
-	}
 	if c.has(flagMonitor) && flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0 {
 		return errReplicaSpeaks
-	}
-	if c.has(flagMulti) && flags&command.NoMulti != 0 {
-		return errNotInMulti
-	}
-	if spec == s.debugCommand && !s.debugAllowed(c) {
-		return errDebugOff
 	}
 	return ""
 }
@@ -148,20 +148,24 @@ func (s *Server) gateFlags(spec *command.Spec, args [][]byte) command.Flags {
 	return spec.Flags
 }
 
-// writeGate says why the server takes no writes from clients.
-func (s *Server) writeGate() command.ReplyError {
+// writeGate says why the server takes no writes from clients. Of two reasons a
+// script is told the role, and any other request the disk, as in Redis.
+func (s *Server) writeGate(script bool) command.ReplyError {
 	if s.config.Managed {
 		if refusal := s.managedRefusal(); refusal != "" {
 			return refusal
 		}
-	} else if s.isReplica() {
-		if s.config.ReplicaReadOnly {
-			return command.ErrReadOnly
-		}
-		return ""
 	}
-	if s.saving.failed && s.config.StopWritesOnBgsaveError && len(s.config.Save) > 0 {
+	replica := !s.config.Managed && s.isReplica()
+	readOnly := replica && s.config.ReplicaReadOnly
+	diskFails := s.saving.failed && s.config.StopWritesOnBgsaveError && len(s.config.Save) > 0
+	switch {
+	case diskFails && !(script && readOnly):
 		return errMisconf
+	case readOnly:
+		return command.ErrReadOnly
+	case replica:
+		return ""
 	}
 	if n := s.config.MinReplicasToWrite; n > 0 && s.config.MinReplicasMaxLag > 0 && s.goodReplicas() < n {
 		return errNoReplicas

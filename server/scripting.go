@@ -287,7 +287,7 @@ func (s *Server) mayRun(c *conn, flags script.Flags, plain, readOnly bool) comma
 	case readOnly:
 		return errWriteWithRO
 	}
-	return s.writeGate()
+	return s.writeGate(true)
 }
 
 // begin prepares a run; end is to be called after it.
@@ -396,7 +396,7 @@ func (sc *scripting) refusal(spec *command.Spec, args [][]byte) string {
 	if spec.Flags&command.Write != 0 {
 		// What has written can not be failed for a reason that was there before.
 		if !run.wrote {
-			if why := s.writeGate(); why != "" {
+			if why := s.writeGate(true); why != "" {
 				return "-" + string(why)
 			}
 		}

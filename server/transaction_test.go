@@ -1,7 +1,10 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -209,4 +212,46 @@ func TestWithoutMemoryATransactionCanOnlyEnd(t *testing.T) {
 		b.same("EXEC")
 		b.same("CONFIG", "SET", "maxmemory", "0")
 	}
+}
+
+// When a request is refused for several reasons, clients see the same one first.
+func TestOfSeveralReasonsTheFirstIsThatOfRedis(t *testing.T) {
+	t.Parallel()
+	redis, ours := servertest.StartRedis(t, "--save", "3600 1"), servertest.Start(t, "--save", "3600 1")
+	b, user := &bothServers{t, ours.Client(t), redis.Client(t)}, &bothServers{t, ours.Client(t), redis.Client(t)}
+	b.same("ACL", "SETUSER", "u", "on", "nopass", "+multi", "+exec", "+debug")
+	user.same("AUTH", "u", "x")
+	for _, args := range [][]string{{"MULTI"}, {"SAVE"}, {"EXEC"}, {"DEBUG", "JMAP"}} {
+		user.same(args...)
+	}
+	for _, i := range []*servertest.Instance{ours, redis} { // a directory where the snapshot should be
+		if err := os.MkdirAll(filepath.Join(i.Dir, "dump.rdb", "x"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.same("SET", "k", "v")
+	b.same("BGSAVE")
+	for _, c := range []*servertest.Client{b.ours, b.redis} {
+		servertest.Until(t, "the snapshot has failed", func() error {
+			if got := c.Info("persistence")["rdb_last_bgsave_status"]; got != "err" {
+				return errors.New(got)
+			}
+			return nil
+		})
+	}
+	writes := func() {
+		t.Helper()
+		b.same("SET", "k", "v")
+		b.same("EVAL", "return redis.call('set', 'k', 'v')", "0")
+		b.same("EVAL", "#!lua\nreturn 1", "0")
+	}
+	b.same("CONFIG", "SET", "min-replicas-to-write", "1")
+	writes()
+	b.same("REPLICAOF", "127.0.0.1", "1")
+	writes()
+	b.same("CONFIG", "SET", "replica-read-only", "no")
+	writes()
+	b.same("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+	writes()
+	b.same("CONFIG", "SET", "save", "") // a snapshot that can not be written stops the end
 }

@@ -270,7 +270,7 @@ func (s *Server) aclCheckExec(c *conn, q queued) command.ReplyError {
 	case acl.DeniedKey:
 		why = "no permission to touch the specified keys"
 	default:
-		why = "no permission to access one of the channels used as arguments to the command"
+		why = "no permission to access one of the channels used as arguments"
 	}
 	s.noteDenial(c, d, deniedInMulti, q.spec, q.args)
 	return command.ReplyError("NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. " +
