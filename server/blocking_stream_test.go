@@ -79,13 +79,10 @@ func TestClientsWaitForStreamsAsInRedis(t *testing.T) {
 			carol> MOVE moved 0`},
 		{"a wait that is in vain ends", `
 			carol> XGROUP CREATE stream group $ MKSTREAM
-			alice> XREAD BLOCK 20 STREAMS stream $
-			alice> WAIT-MS 250
-			alice> XREADGROUP GROUP group alice BLOCK 20 STREAMS stream >
-			alice> WAIT-MS 250
+			alice> AWAIT XREAD BLOCK 20 STREAMS stream $
+			alice> AWAIT XREADGROUP GROUP group alice BLOCK 20 STREAMS stream >
 			alice> HELLO 3
-			alice> XREAD BLOCK 20 STREAMS stream $
-			alice> WAIT-MS 250
+			alice> AWAIT XREAD BLOCK 20 STREAMS stream $
 			carol> XADD stream 1-1 a 1
 			carol> XPENDING stream group`},
 		{"within a transaction nobody waits", `

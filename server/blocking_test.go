@@ -137,20 +137,15 @@ func TestClientsWaitForListsAsInRedis(t *testing.T) {
 			alice> BRPOP list 0
 			bob> RPOPLPUSH other list`},
 		{"a wait that is in vain ends", `
-			alice> BLPOP list 0.02
-			alice> WAIT-MS 250
-			alice> BLMOVE list other LEFT LEFT 0.02
-			alice> WAIT-MS 250
-			alice> BLMPOP 0.02 1 list LEFT
-			alice> WAIT-MS 250
+			alice> AWAIT BLPOP list 0.02
+			alice> AWAIT BLMOVE list other LEFT LEFT 0.02
+			alice> AWAIT BLMPOP 0.02 1 list LEFT
 			bob> RPUSH list x
 			bob> LLEN list`},
 		{"a wait that is in vain ends in RESP3", `
 			alice> HELLO 3
-			alice> BRPOPLPUSH list other 0.02
-			alice> WAIT-MS 250
-			alice> BLPOP list 0.02
-			alice> WAIT-MS 250
+			alice> AWAIT BRPOPLPUSH list other 0.02
+			alice> AWAIT BLPOP list 0.02
 			alice> BLPOP list 0
 			bob> RPUSH list x`},
 		{"a wait is ended from outside", `

@@ -17,10 +17,8 @@ func TestClientsWaitForSortedSetsAsInRedis(t *testing.T) {
 			bob> ZADD zset 1.5 a
 			alice> BZMPOP 0 1 zset MAX COUNT 5
 			bob> ZADD zset 2.5 a inf b
-			alice> BZPOPMIN zset 0.1
-			alice> WAIT-MS 250
-			alice> BZMPOP 0.1 1 zset MIN
-			alice> WAIT-MS 250
+			alice> AWAIT BZPOPMIN zset 0.1
+			alice> AWAIT BZMPOP 0.1 1 zset MIN
 			alice> PING`},
 		{"who came first is served first", `
 			alice> BZPOPMIN zset 0
