@@ -12,12 +12,12 @@ import (
 // range of scores and of members, ~r a rank, ~by what a range is of, ~many many
 // scores and members.
 var sortedSetTemplates = lines(`
-ZADD ~z (~s ~m)*
-ZADD ~z (~s ~m)*
-ZADD ~z (~s ~m)* (~s ~m)* (~s ~m)*
-ZADD ~z [NX|XX|GT|LT|CH|INCR] (~s ~m)*
+ZADD ~z (~p ~m)*
+ZADD ~z (~p ~m)*
+ZADD ~z (~p ~m)* (~p ~m)* (~p ~m)*
+ZADD ~z [NX|XX|GT|LT|CH|INCR] (~p ~m)*
 ZADD ~z [|NX|XX|GT|LT] [CH|INCR|ch] [|XX|GT|LT|zz] ~s ~m
-ZADD ~z [NX|XX] [GT|LT|XX|CH] (~s ~m)*
+ZADD ~z [NX|XX] [GT|LT|XX|CH] (~p ~m)*
 ZADD ~z ~s ~m [|~s|~m|~s zz]
 ZADD ~z ~many
 ZADD ~z ~s ~long
@@ -106,6 +106,8 @@ func sortedSetWord(g *generator, w string) (args [][]byte, ok bool) {
 		return one(string(slices.Repeat([]byte{'m'}, 62+g.rand.IntN(5)))), true
 	case "~s":
 		return one(g.score()), true
+	case "~p":
+		return one(g.scoreOfMany()), true
 	case "~b":
 		return one(g.pick([]string{"", "", "(", ""}) + g.score()), true
 	case "~B":
@@ -117,11 +119,7 @@ func sortedSetWord(g *generator, w string) (args [][]byte, ok bool) {
 		for i := range 1 + g.rand.IntN(150) {
 			score := "1"
 			if w == "~many" {
-				if score = g.score(); score == "-0" {
-					// So many at once are packed at first in 7.0, which
-					// loses the sign of a zero, but not in 7.2.
-					score = "0"
-				}
+				score = g.scoreOfMany()
 			}
 			args = append(args, []byte(score), []byte("many:"+strconv.Itoa(from+i)))
 		}
@@ -148,6 +146,16 @@ func (g *generator) score() string {
 		return strconv.FormatFloat(g.rand.NormFloat64()*100, 'g', 1+g.rand.IntN(17), 64)
 	}
 	return strconv.Itoa(g.rand.IntN(10) - 4)
+}
+
+// scoreOfMany is a score of one of several members that are added at once. When they
+// are too many for a packed sorted set, 7.0 packs the first ones nevertheless, which
+// loses the sign of a zero, and 7.2 does not.
+func (g *generator) scoreOfMany() string {
+	if s := g.score(); s != "-0" {
+		return s
+	}
+	return "0"
 }
 
 // sameScores says whether two replies are the same but for the spelling of
