@@ -49,6 +49,7 @@ type keyWait struct {
 	wait   command.Wait
 	places []waitPlace   // one for each key
 	spent  time.Duration // executing it so far
+	sent   int           // bytes of the request
 
 	// What most waits need is allocated with them.
 	blocking blocking
@@ -64,7 +65,7 @@ func (s *Server) awaitKeys(c *conn, call *command.Call, spec *command.Spec, took
 		c.blocked.keys.spent += took // and keeps its places and its deadline
 		return
 	}
-	w := &keyWait{c: c, spec: spec, wait: *call.Waiting, spent: took}
+	w := &keyWait{c: c, spec: spec, wait: *call.Waiting, spent: took, sent: s.requestSize}
 	args := call.Args
 	if w.wait.Args != nil {
 		args = w.wait.Args
@@ -250,6 +251,7 @@ func (s *Server) tryAgain(w *keyWait) {
 	}
 	call := &s.callWait
 	call.Args, call.DBIndex, call.Again = w.args, c.db, true
+	s.requestSize = w.sent // the one that has ended the wait is done
 	s.run(c, call, w.spec)
 }
 
@@ -284,7 +286,10 @@ func (s *Server) keyWaitEnded(w *keyWait, why unblockReason) {
 		call.Fail(unblockedByDemote)
 		s.closeAfterReply(c) // it came for the primary, and finds it by connecting again
 	}
+	ending := s.requestSize // of a command that ends the wait, and is not done
+	s.requestSize = w.sent
 	s.account(c, call, w.spec, w.spent, before)
+	s.requestSize = ending
 	s.settleReply(c, before)
 }
 

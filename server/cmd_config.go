@@ -146,8 +146,9 @@ func (s *Server) apply(name string, old *config.Config) error {
 		s.boundTracking()
 	case "latency-tracking":
 		s.stats.timed = cfg.LatencyTracking
-	case "slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold":
-		s.applySlowlog()
+	case "slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold", "commandlog-request-larger-than",
+		"commandlog-large-request-max-len", "commandlog-reply-larger-than", "commandlog-large-reply-max-len":
+		s.applyCommandLogs()
 	}
 	return s.applyReplication(name, old)
 }

@@ -26,6 +26,7 @@ func (s *Server) serverSpecs() []*command.Spec {
 		s.debugCommand,
 		s.memorySpec(),
 		s.slowlogSpec(),
+		s.commandlogSpec(),
 		s.latencySpec(),
 	}
 }

@@ -48,7 +48,7 @@ var describedDifferently = []string{
 	"zrank ", "zrevrank ", // 7.2 takes WITHSCORE
 	// 7.2 lets scripts call what would wait elsewhere.
 	"bzpopmin ", "bzpopmax ", "blpop ", "brpop ", "blmove ", "brpoplpush ",
-	"script|show ",                                                // came with Valkey 8
+	"commandlog ", "commandlog|", "script|show ", // came with Valkey 8
 	"client|capa ", "client|import-source ", "cluster|myshardid ", // came with Valkey 8 and 7.2
 }
 

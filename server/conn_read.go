@@ -156,6 +156,7 @@ func (s *Server) execute(c *conn, data []byte) (used int) {
 			return used
 		}
 		if len(args) > 0 {
+			s.requestSize = n
 			if !s.request(c, args) {
 				return used // it has to wait: the same bytes again later
 			}

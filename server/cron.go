@@ -21,7 +21,7 @@ const (
 
 // startCron begins the periodic work.
 func (s *Server) startCron() {
-	s.applySlowlog()
+	s.applyCommandLogs()
 	var tick func()
 	tick = func() {
 		s.cron()

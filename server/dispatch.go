@@ -288,8 +288,9 @@ func (s *Server) account(c *conn, call *command.Call, spec *command.Spec, took t
 	if call.Failed && !call.Counted {
 		s.stats.countError(c.out.Buf[min(before, len(c.out.Buf)):], spec.Categories&command.CatScripting != 0)
 	}
-	if took >= s.notable {
-		s.slow(c, call, spec, took)
+	// Both sizes together are as large as the larger one, or larger.
+	if took >= s.notable || s.requestSize|(len(c.out.Buf)-before) >= s.sizeable {
+		s.note(c, call, spec, took, before)
 	}
 }
 

@@ -171,6 +171,7 @@ func serverDocs() map[string]command.Doc {
 
 func diagnosticDocs() map[string]command.Doc {
 	event := []command.Arg{text("event")}
+	log := choice("type", "slow", "large-request", "large-reply")
 	return map[string]command.Doc{
 		"memory":              {Since: "4.0.0", Summary: "Commands about memory", Complexity: costVaries},
 		"memory|usage":        {Since: "4.0.0", Summary: "Returns how many bytes a key and its value occupy", Args: []command.Arg{command.Key(), integer("count").After("SAMPLES").Opt()}},
@@ -184,6 +185,11 @@ func diagnosticDocs() map[string]command.Doc {
 		"slowlog|len":         {Since: "2.2.12", Summary: "Returns how many slow commands are remembered", Tips: tipAllNodesSum},
 		"slowlog|reset":       {Since: "2.2.12", Summary: "Forgets the slow commands", Tips: tipAllNodesOK},
 		"slowlog|help":        {Since: "6.2.0", Summary: "Lists the subcommands"},
+		"commandlog":          {Since: "8.1.0", Summary: "Commands about the logs of commands that took long, or whose request or reply was large", Complexity: costVaries},
+		"commandlog|get":      {Since: "8.1.0", Summary: "Returns the newest entries of a log", Complexity: "O(N) with the number of entries", Tips: tipAllNodes, Args: []command.Arg{integer("count"), log}},
+		"commandlog|len":      {Since: "8.1.0", Summary: "Returns how many commands a log remembers", Tips: tipAllNodesSum, Args: []command.Arg{log}},
+		"commandlog|reset":    {Since: "8.1.0", Summary: "Forgets the entries of a log", Complexity: "O(N) with the number of entries", Tips: tipAllNodesOK, Args: []command.Arg{log}},
+		"commandlog|help":     {Since: "8.1.0", Summary: "Lists the subcommands"},
 		"latency":             {Since: "2.8.13", Summary: "Commands about what took long", Complexity: costVaries},
 		"latency|doctor":      {Since: "2.8.13", Summary: "Says in words what took long", Tips: tipAllNodesSpecial},
 		"latency|graph":       {Since: "2.8.13", Summary: "Draws the samples of an event", Tips: tipAllNodesSpecial, Args: event},

@@ -35,6 +35,7 @@ type transaction struct {
 type queued struct {
 	spec *command.Spec
 	args [][]byte
+	sent int // bytes of the request
 }
 
 func (s *Server) transactionSpecs() []*command.Spec {
@@ -69,7 +70,7 @@ func endsMulti(spec *command.Spec) bool {
 
 func (s *Server) enqueue(c *conn, spec *command.Spec, args [][]byte) {
 	kept, size := keepArgs(args)
-	c.tx.queue = append(c.tx.queue, queued{spec, kept})
+	c.tx.queue = append(c.tx.queue, queued{spec, kept, s.requestSize})
 	flags := s.gateFlags(spec, args)
 	c.tx.flags |= flags & queuedFlags
 	c.tx.lacks |= ^flags & queuedExemptions
@@ -156,6 +157,7 @@ func (s *Server) cmdExec(call *command.Call) {
 			continue
 		}
 		inner.Args, inner.DBIndex = q.args, c.db
+		s.requestSize = q.sent
 		s.run(c, inner, q.spec)
 		call.Failed, call.Counted = false, false
 	}

@@ -112,10 +112,12 @@ type Server struct {
 	scripts     scripting
 	loading     bool // the data set is being loaded: few commands are allowed
 	cmdClock    time.Duration
+	requestSize int // bytes that the command being executed was sent as
 
 	stats      stats
-	slowlog    slowlog
+	logs       [logKinds]commandLog
 	notable    time.Duration // commands that take this long are looked at: slow log, latency monitor
+	sizeable   int           // bytes of a request or a reply from which on a command is looked at
 	latency    latencyMonitor
 	storeTimer *timer        // more of the keyspace's deferred work is to come
 	gaveBack   time.Duration // on the clock: when free memory was last given back

@@ -134,6 +134,7 @@ func (u *uplink) apply() {
 		var name []byte
 		if len(args) > 0 {
 			name = args[0]
+			s.requestSize = n
 			u.execute(args)
 			if u.closed || u.phase != linkConnected {
 				return

@@ -73,29 +73,33 @@ type Config struct {
 	TLSSessionCaching    bool
 
 	// General.
-	Daemonize               bool
-	Supervised              string
-	PidFile                 string
-	Hz                      int // 1 to 500
-	DynamicHz               bool
-	Databases               int
-	LogLevel                string // debug, verbose, notice, warning, nothing
-	LogFile                 string // empty: standard output
-	LogFormat               string // text, json
-	AvailabilityZone        string
-	HideUserData            bool // not what clients send, in the log
-	AlwaysShowLogo          bool
-	CrashLogEnabled         bool
-	CrashMemcheckEnabled    bool
-	ShutdownTimeout         int // seconds
-	ShutdownOnSigterm       []string
-	ShutdownOnSigint        []string
-	BusyReplyThreshold      int64 // milliseconds; 0: scripts may take any time
-	SlowlogLogSlowerThan    int64 // microseconds; negative: off
-	SlowlogMaxLen           int64
-	LatencyMonitorThreshold int64 // milliseconds; 0: off
-	LatencyTracking         bool
-	LatencyPercentiles      []float64
+	Daemonize                    bool
+	Supervised                   string
+	PidFile                      string
+	Hz                           int // 1 to 500
+	DynamicHz                    bool
+	Databases                    int
+	LogLevel                     string // debug, verbose, notice, warning, nothing
+	LogFile                      string // empty: standard output
+	LogFormat                    string // text, json
+	AvailabilityZone             string
+	HideUserData                 bool // not what clients send, in the log
+	AlwaysShowLogo               bool
+	CrashLogEnabled              bool
+	CrashMemcheckEnabled         bool
+	ShutdownTimeout              int // seconds
+	ShutdownOnSigterm            []string
+	ShutdownOnSigint             []string
+	BusyReplyThreshold           int64 // milliseconds; 0: scripts may take any time
+	SlowlogLogSlowerThan         int64 // microseconds; negative: off
+	SlowlogMaxLen                int64
+	CommandlogRequestLargerThan  int64 // bytes; negative: off
+	CommandlogLargeRequestMaxLen int64
+	CommandlogReplyLargerThan    int64 // bytes; negative: off
+	CommandlogLargeReplyMaxLen   int64
+	LatencyMonitorThreshold      int64 // milliseconds; 0: off
+	LatencyTracking              bool
+	LatencyPercentiles           []float64
 
 	// Memory and expiry.
 	Maxmemory            int64
