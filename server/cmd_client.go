@@ -56,14 +56,19 @@ func clientHelp() *command.Spec {
 		"KILL <option> <value> [<option> <value> [...]]", "    Kill connections. Options are:",
 		"    * ADDR (<ip:port>|<unixsocket>:0)", "      Kill connections made from the specified address",
 		"    * LADDR (<ip:port>|<unixsocket>:0)", "      Kill connections made to specified local address",
-		"    * TYPE (normal|master|replica|pubsub)", "      Kill connections by type.",
+		"    * TYPE (normal|master|primary|replica|pubsub)", "      Kill connections by type.",
 		"    * USER <username>", "      Kill connections authenticated by <username>.",
 		"    * SKIPME (YES|NO)", "      Skip killing current connection (default: yes).",
-		"    * ID <client-id>", "      Kill connections by client id.",
+		"    * ID <client-id> [<client-id> ...]", "      Kill connections by client id.",
 		"    * MAXAGE <maxage>", "      Kill connections older than the specified age.",
 		"LIST [options ...]", "    Return information about client connections. Options:",
-		"    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)", "      Return clients of specified type.",
+		"    * TYPE (NORMAL|MASTER|PRIMARY|REPLICA|PUBSUB)", "      Return clients of specified type.",
 		"    * ID <client-id> [<client-id> ...]", "      Return clients of specified IDs only.",
+		"    * USER <username>", "      Return clients authenticated by <username>.",
+		"    * ADDR <ip:port>", "      Return clients connected from the specified address.",
+		"    * LADDR <ip:port>", "      Return clients connected to the specified local address.",
+		"    * SKIPME (YES|NO)", "      Exclude the current connection (default: no).",
+		"    * MAXAGE <maxage>", "      Return connections older than the specified age.",
 		"UNPAUSE", "    Stop the current client pause, resuming traffic.",
 		"PAUSE <timeout> [WRITE|ALL]", "    Suspend all, or just write, clients for <timeout> milliseconds.",
 		"REPLY (ON|OFF|SKIP)", "    Control the replies sent to the current connection.",
@@ -75,19 +80,6 @@ func clientHelp() *command.Spec {
 		"NO-TOUCH (ON|OFF)", "    Will not touch LRU/LFU stats when this mode is on.")
 	help.Categories = command.CatConnection
 	return help
-}
-
-// parseClientType understands a type's names, the old one included.
-func parseClientType(arg []byte) (string, bool) {
-	for _, t := range []string{"normal", "master", "replica", "pubsub"} {
-		if foldIs(arg, t) {
-			return t, true
-		}
-	}
-	if foldIs(arg, "slave") {
-		return "replica", true
-	}
-	return "", false
 }
 
 // byID are all connections, oldest first, the link to the primary among them.
@@ -104,33 +96,20 @@ func (s *Server) byID() []*conn {
 }
 
 func (s *Server) cmdClientList(call *command.Call) {
-	all := s.byID()
-	args := call.Args[2:]
-	switch {
-	case len(args) == 0:
-	case foldIs(args[0], "type") && len(args) == 2:
-		want, ok := parseClientType(args[1])
-		if !ok {
-			call.Fail(command.ReplyError(fmt.Sprintf("ERR Unknown client type '%s'", args[1])))
-			return
-		}
-		all = slices.DeleteFunc(all, func(c *conn) bool { return clientType(c) != want })
-	case foldIs(args[0], "id") && len(args) >= 2:
+	f := clientFilter{lists: true}
+	if refusal := f.parse(s, session(call), call.Args[2:]); refusal != "" {
+		call.Fail(refusal)
+		return
+	}
+	all := slices.DeleteFunc(s.byID(), func(c *conn) bool { return !f.matches(s, c) })
+	if f.ids != nil {
 		var chosen []*conn // as often, and in the order, as they are asked for
-		for _, a := range args[1:] {
-			id, ok := parseInt(a)
-			if !ok {
-				call.Fail("ERR Invalid client ID")
-				return
-			}
+		for _, id := range f.ids {
 			if at := slices.IndexFunc(all, func(c *conn) bool { return c.id == id }); at >= 0 {
 				chosen = append(chosen, all[at])
 			}
 		}
 		all = chosen
-	default:
-		call.Fail(errSyntax)
-		return
 	}
 	var b strings.Builder
 	for _, c := range all {

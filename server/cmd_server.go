@@ -67,6 +67,9 @@ func (s *Server) cmdBgsave(call *command.Call) {
 	case len(call.Args) == 1:
 	case len(call.Args) == 2 && foldIs(call.Args[1], "schedule"):
 		schedule = true
+	case len(call.Args) == 2 && foldIs(call.Args[1], "cancel"):
+		s.cancelSave(call)
+		return
 	default:
 		call.Fail(errSyntax)
 		return
@@ -89,6 +92,22 @@ func (s *Server) cmdBgsave(call *command.Call) {
 			return
 		}
 		call.Out.Simple("Background saving started")
+	}
+}
+
+// cancelSave gives up the snapshot under way, a replica's too: it asks anew.
+func (s *Server) cancelSave(call *command.Call) {
+	switch {
+	case s.snapshotRunning():
+		s.log.Noticef("Background saving will be aborted due to user request")
+		s.abortSnapshot()
+		call.Out.Simple("Background saving cancelled")
+	case s.saving.scheduled:
+		s.log.Noticef("Scheduled background saving will be cancelled due to user request")
+		s.saving.scheduled = false
+		call.Out.Simple("Scheduled background saving cancelled")
+	default:
+		call.Fail("ERR Background saving is currently not in progress or scheduled")
 	}
 }
 

@@ -96,7 +96,11 @@ func connectionDocs() map[string]command.Doc {
 
 func clientDocs() map[string]command.Doc {
 	kind := choice("type", "NORMAL", "MASTER", "REPLICA", "PUBSUB").After("TYPE").Opt()
-	kinds := choice("type", "NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB").After("TYPE").Opt()
+	kinds := choice("type", "NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB").After("TYPE").Opt()
+	ids := integer("client-id").After("ID").Opt().Many()
+	user, maxAge := text("username").After("USER").Opt(), integer("maxage").After("MAXAGE").Opt()
+	addr, local := text("ip:port").After("ADDR").Opt(), text("ip:port").After("LADDR").Opt()
+	skip := choice("yes/no", "YES", "NO").After("SKIPME").Opt()
 	return map[string]command.Doc{
 		"client":               {Since: "2.4.0", Summary: "Commands about connections", Complexity: costVaries},
 		"client|caching":       {Since: "6.0.0", Summary: "Says whether keys that the next command reads are tracked", Args: []command.Arg{choice("mode", "YES", "NO")}},
@@ -106,13 +110,13 @@ func clientDocs() map[string]command.Doc {
 		"client|import-source": {Since: "8.1.0", Summary: "Says whether the connection sees expired keys while data is imported", Args: []command.Arg{choice("enabled", "ON", "OFF")}},
 		"client|info":          {Since: "6.2.0", Summary: "Describes the connection in one line", Tips: tipNondeterministic},
 		"client|kill": {Since: "2.4.0", Summary: "Closes connections that match all of the conditions", Complexity: costClients,
-			History: []command.Change{{Since: "2.8.12", What: "Takes conditions instead of an address"}, {Since: "6.2.0", What: "Knows LADDR"}},
+			History: []command.Change{{Since: "2.8.12", What: "Takes conditions instead of an address"}, {Since: "6.2.0", What: "Knows LADDR"},
+				{Since: "8.0.0", What: "Knows MAXAGE, and PRIMARY as a type"}, {Since: "8.1.0", What: "Takes several IDs"}},
 			Args: []command.Arg{command.OneOf("filter", text("ip:port"), command.OneOf("new-format",
-				integer("client-id").After("ID").Opt(), kinds, text("username").After("USER").Opt(),
-				text("ip:port").After("ADDR").Opt(), text("ip:port").After("LADDR").Opt(),
-				choice("yes/no", "YES", "NO").After("SKIPME").Opt(), integer("maxage").After("MAXAGE").Opt()).Many())}},
+				ids, kinds, user, addr, local, skip, maxAge).Many())}},
 		"client|list": {Since: "2.4.0", Summary: "Describes connections, one per line", Complexity: costClients, Tips: tipNondeterministic,
-			Args: []command.Arg{kind, command.Block("id", integer("client-id").Many()).After("ID").Opt().From("6.2.0")}},
+			History: []command.Change{{Since: "8.1.0", What: "Takes several conditions; knows USER, ADDR, LADDR, SKIPME and MAXAGE"}},
+			Args:    []command.Arg{kind, ids.From("6.2.0"), user.From("8.1.0"), addr.From("8.1.0"), local.From("8.1.0"), skip.From("8.1.0"), maxAge.From("8.1.0")}},
 		"client|no-evict": {Since: "7.0.0", Summary: "Says whether the connection may be closed to save memory", Args: []command.Arg{choice("enabled", "ON", "OFF")}},
 		"client|no-touch": {Since: "7.2.0", Summary: "Says whether what the connection reads counts as used", Args: []command.Arg{choice("enabled", "ON", "OFF")}},
 		"client|pause": {Since: "2.9.50", Summary: "Lets commands of clients wait for some milliseconds",
@@ -157,7 +161,8 @@ func serverDocs() map[string]command.Doc {
 				command.Token("FORCE").Opt().From("7.0.0"), command.Token("ABORT").Opt().From("7.0.0")}},
 		"save": {Since: "1.0.0", Summary: "Writes a snapshot while everybody waits", Complexity: costKeys},
 		"bgsave": {Since: "1.0.0", Summary: "Writes a snapshot beside everything else",
-			Args: []command.Arg{command.Token("SCHEDULE").Opt().From("3.2.2")}},
+			History: []command.Change{{Since: "3.2.2", What: "Knows SCHEDULE"}, {Since: "8.1.0", What: "Knows CANCEL"}},
+			Args:    []command.Arg{command.OneOf("operation", command.Token("SCHEDULE").From("3.2.2"), command.Token("CANCEL").From("8.1.0")).Opt()}},
 		"lastsave":         {Since: "1.0.0", Summary: "Returns the time of the last good snapshot", Tips: tipNondeterministic},
 		"config":           {Since: "2.0.0", Summary: "Commands about the configuration", Complexity: costVaries},
 		"config|get":       {Since: "2.0.0", Summary: "Returns directives and their values", Complexity: "O(N) with the number of directives asked for", Args: []command.Arg{command.Block("parameter", text("parameter")).Many()}},
