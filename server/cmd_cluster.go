@@ -36,7 +36,7 @@ func clusterSubcommands() []*command.Spec {
 		{"info", 2, read}, {"keyslot", 3, read}, {"links", 2, read}, {"meet", -4, change},
 		{"myid", 2, read}, {"myshardid", 2, read}, {"nodes", 2, read}, {"replicas", 3, look}, {"replicate", 3, change},
 		{"reset", -2, look | command.NoScript}, {"saveconfig", 2, change}, {"set-config-epoch", 3, change},
-		{"setslot", -4, change}, {"shards", 2, read}, {"slaves", 3, look}, {"slots", 2, read},
+		{"setslot", -4, change}, {"shards", 2, read}, {"slaves", 3, look}, {"slot-stats", -4, command.Stale | command.Loading}, {"slots", 2, read},
 	} {
 		specs = append(specs, &command.Spec{Name: sub.name, Arity: sub.arity, Flags: sub.flags, Run: refuseCluster})
 	}
@@ -55,7 +55,7 @@ func clusterDocs() map[string]command.Doc {
 		docs["cluster|"+sub.Name] = command.Doc{Since: "3.0.0", Summary: absent}
 	}
 	for name, since := range map[string]string{"addslotsrange": "7.0.0", "delslotsrange": "7.0.0", "help": "5.0.0",
-		"links": "7.0.0", "myshardid": "7.2.0", "replicas": "5.0.0", "shards": "7.0.0"} {
+		"links": "7.0.0", "myshardid": "7.2.0", "replicas": "5.0.0", "shards": "7.0.0", "slot-stats": "8.0.0"} {
 		docs["cluster|"+name] = command.Doc{Since: since, Summary: absent}
 	}
 	edit := func(name string, change func(*command.Doc)) {
@@ -66,6 +66,7 @@ func clusterDocs() map[string]command.Doc {
 	for _, name := range []string{"bumpepoch", "count-failure-reports", "getkeysinslot", "info", "links", "nodes", "replicas", "shards", "slaves", "slots"} {
 		edit(name, func(d *command.Doc) { d.Tips = tipNondeterministic })
 	}
+	edit("slot-stats", func(d *command.Doc) { d.Tips = []string{"nondeterministic_output", "request_policy:all_shards"} })
 	for name, args := range clusterArgs() {
 		edit(name, func(d *command.Doc) { d.Args = args })
 	}
@@ -86,6 +87,8 @@ func clusterArgs() map[string][]command.Arg {
 		"keyslot": {text("key")}, "set-config-epoch": {integer("config-epoch")},
 		"failover": {choice("options", "FORCE", "TAKEOVER").Opt()}, "reset": {choice("reset-type", "HARD", "SOFT").Opt()},
 		"meet": {text("ip"), integer("port"), integer("cluster-bus-port").Opt().From("4.0.0")},
+		"slot-stats": {command.OneOf("filter", command.Block("slotsrange", integer("start-slot"), integer("end-slot")).After("SLOTSRANGE"),
+			command.Block("orderby", text("metric"), integer("limit").After("LIMIT").Opt(), choice("order", "ASC", "DESC").Opt()).After("ORDERBY"))},
 		"setslot": {integer("slot"), command.OneOf("subcommand", text("importing").After("IMPORTING"), text("migrating").After("MIGRATING"),
 			text("node").After("NODE"), command.Token("STABLE"))},
 	}

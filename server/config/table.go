@@ -164,7 +164,7 @@ func replicationDirectives() []directive {
 		boolean("repl-diskless-sync", "", func(c *Config) *bool { return &c.ReplDisklessSync }, 0),
 		integer("repl-diskless-sync-delay", "", func(c *Config) *int { return &c.ReplDisklessSyncDelay }, 0, maxInt32, 0),
 		integer("repl-diskless-sync-max-replicas", "", func(c *Config) *int { return &c.ReplDisklessMaxReplica }, 0, maxInt32, 0),
-		enum("repl-diskless-load", "", func(c *Config) *string { return &c.ReplDisklessLoad }, 0, "disabled", "on-empty-db", "swapdb"),
+		enum("repl-diskless-load", "", func(c *Config) *string { return &c.ReplDisklessLoad }, 0, "disabled", "on-empty-db", "swapdb", "flush-before-load"),
 		integer("repl-ping-replica-period", "repl-ping-slave-period", func(c *Config) *int { return &c.ReplPingReplicaPeriod }, 1, maxInt32, 0),
 		integer("repl-timeout", "", func(c *Config) *int { return &c.ReplTimeout }, 1, maxInt32, 0),
 		boolean("repl-disable-tcp-nodelay", "", func(c *Config) *bool { return &c.ReplDisableTCPNodelay }, 0),
@@ -420,7 +420,8 @@ func inertDirectives() []directive {
 		"no-appendfsync-on-rewrite", "", "no", "replica-ignore-disk-write-errors", "", "no", "set-proc-title", "", "yes",
 		"tls-prefer-server-ciphers", "", "no")
 	add(isBool, "cluster-slot-stats-enabled", "", "no", "extended-redis-compatibility", "", "no")
-	add(isInt, "cluster-blacklist-ttl", "", "60", "events-per-io-thread", "", "2", "max-new-connections-per-cycle", "", "10",
+	add(isInt, "active-defrag-cycle-us", "", "500", "cluster-blacklist-ttl", "", "60", "cluster-manual-failover-timeout", "", "5000",
+		"events-per-io-thread", "", "2", "max-new-connections-per-cycle", "", "10",
 		"max-new-tls-connections-per-cycle", "", "1", "prefetch-batch-max-size", "", "16")
 	add(isInt,
 		"active-defrag-cycle-max", "", "25", "active-defrag-cycle-min", "", "1",
