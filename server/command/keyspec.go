@@ -146,9 +146,15 @@ func (s *Spec) AppendKeyRefs(refs []KeyRef, args [][]byte) []KeyRef {
 		if s.KeySpecs[i].Flags&KeyNotKey != 0 {
 			continue // for those who route requests alone
 		}
-		found, ok := s.KeySpecs[i].refs(args, refs)
+		found, exact, ok := s.KeySpecs[i].refs(args, refs)
 		if !ok || len(found) == len(refs) && s.KeySpecs[i].Find.How == FindCount && !s.Has(NoMandatoryKeys) {
 			return nil
+		}
+		if !exact {
+			found = slices.Concat(found[len(refs):], refs)
+			for i := range found {
+				found[i].Flags = 0
+			}
 		}
 		refs = found
 	}
@@ -161,15 +167,19 @@ func (s *Spec) HasKeys() bool {
 	return s.Keys != nil || slices.ContainsFunc(s.KeySpecs, isKey)
 }
 
-func (k *KeySpec) refs(args [][]byte, refs []KeyRef) ([]KeyRef, bool) {
+// refs appends the keys that the description finds. They are exact unless their number
+// was read from what is no number: where keys are only looked for and nothing is
+// executed, Redis then goes by the digits that it begins with, names these keys before
+// all others, and does not know what is done with any.
+func (k *KeySpec) refs(args [][]byte, refs []KeyRef) (all []KeyRef, exact, ok bool) {
 	begin, ok := k.begin(args)
 	if !ok {
-		return refs, true
+		return refs, true, true
 	}
-	last, step, flags := 0, max(k.Find.Step, 1), k.Flags
+	last, step, exact := 0, max(k.Find.Step, 1), true
 	switch k.Find.How {
 	case FindUnknown:
-		return refs, true
+		return refs, true, true
 	case FindRange:
 		last = begin + k.Find.Last
 		if k.Find.Last < 0 {
@@ -180,30 +190,29 @@ func (k *KeySpec) refs(args [][]byte, refs []KeyRef) ([]KeyRef, bool) {
 		}
 	case FindCount:
 		if begin+k.Find.CountAt >= len(args) {
-			return refs, false
+			return refs, exact, false
 		}
 		n, isNumber := parseInt(args[begin+k.Find.CountAt])
 		if !isNumber {
-			n, flags = looseInt(args[begin+k.Find.CountAt]), 0
+			n, exact = looseInt(args[begin+k.Find.CountAt]), false
 		}
 		if n < 0 || n > int64(len(args)) {
-			return refs, false
+			return refs, exact, false
 		}
 		begin += k.Find.FirstAt
 		last = begin + (int(n)-1)*step
 	}
 	if last >= len(args) {
-		return refs, false
+		return refs, exact, false
 	}
 	for i := begin; i <= last; i += step {
-		refs = append(refs, KeyRef{i, flags})
+		refs = append(refs, KeyRef{i, k.Flags})
 	}
-	return refs, true
+	return refs, exact, true
 }
 
 // looseInt reads a number of keys as C's atoi does: what follows the digits does not
-// matter, and without any it is 0. Where keys are only looked for, and nothing is
-// executed, Redis falls back to that, and then does not know what is done with them.
+// matter, and without any it is 0.
 func looseInt(b []byte) int64 {
 	b = bytes.TrimLeft(b, " \t\n\v\f\r")
 	end := 0
