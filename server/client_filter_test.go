@@ -9,6 +9,16 @@ import (
 	"github.com/lockstep-db/lockstep/server/servertest"
 )
 
+func TestTheListOfClientsTellsWhatTheyUnderstand(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	for _, want := range []string{"", "r"} {
+		if _, values := fieldsOf(c.Text("CLIENT", "INFO")); values["capa"] != want {
+			t.Errorf("capa=%s, want %q", values["capa"], want)
+		}
+		c.Must("OK", "CLIENT", "CAPA", "redirect")
+	}
+}
+
 // listed are the names of the connections that CLIENT LIST shows.
 func listed(c *servertest.Client, filter ...string) []string {
 	var names []string

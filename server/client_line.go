@@ -21,8 +21,8 @@ func (s *Server) clientLine(c *conn) string {
 		fd = u.fd
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d",
-		c.id, c.peer, c.local, fd, c.name, (now-c.created)/1000, (now-c.lastUsed)/1000, clientFlags(c), c.db)
+	fmt.Fprintf(&b, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s capa=%s db=%d",
+		c.id, c.peer, c.local, fd, c.name, (now-c.created)/1000, (now-c.lastUsed)/1000, clientFlags(c), clientCapabilities(c), c.db)
 	fmt.Fprintf(&b, " sub=%d psub=%d ssub=%d multi=%d watch=%d",
 		c.subscribed(topicChannel), c.subscribed(topicPattern), c.subscribed(topicShard), multi, len(s.watch.byConn[c]))
 	queries, room := len(c.in), cap(c.in)-len(c.in)
@@ -115,6 +115,14 @@ func clientFlags(c *conn) string {
 		return "N"
 	}
 	return string(b)
+}
+
+// clientCapabilities are those that it has told by CLIENT CAPA, a letter each.
+func clientCapabilities(c *conn) string {
+	if c.has(flagRedirect) {
+		return "r"
+	}
+	return ""
 }
 
 // outputClass is the class of client-output-buffer-limit.

@@ -271,7 +271,7 @@ func (s *Server) cmdClientPause(call *command.Call) {
 		return
 	}
 	ms = min(ms, int64(longestPause/time.Millisecond))
-	s.pauseClients(time.Duration(ms)*time.Millisecond, all)
+	s.pauseClients(time.Duration(ms)*time.Millisecond, all, "client_pause")
 	call.Out.OK()
 }
 

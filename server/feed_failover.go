@@ -141,7 +141,7 @@ func (s *Server) beginFailover(o failoverOptions) {
 	if o.hasTimeout {
 		fo.wait.Deadline = s.clock.elapsed() + o.timeout
 	}
-	s.pauseClients(pause, false)
+	s.pauseClients(pause, false, "failover_in_progress")
 	fo.wait.Offset = s.repl.offset()
 	s.log.Noticef("FAILOVER requested to %s at offset %d", orAny(o.host, int(o.port)), fo.wait.Offset)
 	s.failoverTick()

@@ -198,6 +198,10 @@ func (s *Server) infoClients(b *infoBuilder) {
 	b.field("total_watched_keys", len(s.watch.byKey))
 	b.field("total_blocking_keys", len(s.waits.queues))
 	b.field("total_blocking_keys_on_nokey", s.waits.keysAwaitedGone())
+	why, what, left := s.pausedInfo()
+	b.field("paused_reason", why)
+	b.field("paused_actions", what)
+	b.field("paused_timeout_milliseconds", left.Milliseconds())
 }
 
 func (s *Server) infoPersistence(b *infoBuilder) {

@@ -39,7 +39,7 @@ func (s *Server) beginHandover(r instance.HandoverRequest, answer func(*instance
 	// The last bytes before the pause: whoever acknowledges them has everything.
 	// Replicas answer to them at once.
 	s.appendToLog(replication.GetAck)
-	s.pauseClients(timeout+handoverSlack, false)
+	s.pauseClients(timeout+handoverSlack, false, "failover_in_progress")
 	m.handover = &handover{target: r.TargetInstanceID, deadline: s.clock.elapsed() + timeout, answer: answer}
 	s.log.Noticef("Handing over to instance %s: writes wait at offset %d", r.TargetInstanceID, s.repl.offset())
 	s.statusChanged()

@@ -11,13 +11,14 @@ import (
 type pause struct {
 	active bool
 	all    bool
+	why    string        // of the newest, as INFO calls it
 	until  time.Duration // on clock.mono
 	timer  *timer
 }
 
 // pauseClients makes clients wait. A pause that is already in force is extended,
 // never shortened, and WRITE does not weaken ALL, as in Redis.
-func (s *Server) pauseClients(d time.Duration, all bool) {
+func (s *Server) pauseClients(d time.Duration, all bool, why string) {
 	p := &s.pause
 	until := s.clock.elapsed() + d
 	if p.active {
@@ -25,8 +26,22 @@ func (s *Server) pauseClients(d time.Duration, all bool) {
 		until = max(until, p.until)
 	}
 	p.timer.stop()
-	*p = pause{active: true, all: all, until: until}
+	*p = pause{active: true, all: all, why: why, until: until}
 	p.timer = s.after(until-s.clock.elapsed(), s.unpauseClients)
+}
+
+// pausedInfo is what INFO tells of the pause.
+func (s *Server) pausedInfo() (why, what string, left time.Duration) {
+	p := &s.pause
+	switch {
+	case !p.active:
+		return "none", "none", 0
+	case p.all:
+		what = "all"
+	default:
+		what = "write"
+	}
+	return p.why, what, max(0, p.until-s.clock.elapsed())
 }
 
 // unpauseClients lets everybody go on.

@@ -48,3 +48,19 @@ func TestScriptsThatDoNotWriteGoOnInAPauseOfWrites(t *testing.T) {
 		admin.Must("OK", "CLIENT", "UNPAUSE")
 	}
 }
+
+func TestInfoTellsOfAPause(t *testing.T) {
+	c := servertest.Start(t).Client(t)
+	expect := func(reason, actions string) {
+		t.Helper()
+		info := c.Info("clients")
+		if info["paused_reason"] != reason || info["paused_actions"] != actions || (info["paused_timeout_milliseconds"] == "0") != (reason == "none") {
+			t.Errorf("reason %s, actions %s, %s ms; want %s and %s", info["paused_reason"], info["paused_actions"], info["paused_timeout_milliseconds"], reason, actions)
+		}
+	}
+	expect("none", "none")
+	c.Must("OK", "CLIENT", "PAUSE", "100000", "WRITE")
+	expect("client_pause", "write")
+	c.Must("OK", "CLIENT", "UNPAUSE")
+	expect("none", "none")
+}

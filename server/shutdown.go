@@ -41,7 +41,7 @@ func (s *Server) shutdown(o shutdownOptions) error {
 	if !o.now && s.config.ShutdownTimeout > 0 && s.replicasBehind() {
 		wait := time.Duration(s.config.ShutdownTimeout) * time.Second
 		s.stopping.deadline = s.clock.elapsed() + wait
-		s.pauseClients(wait+time.Second, false)
+		s.pauseClients(wait+time.Second, false, "shutdown_in_progress")
 		s.log.Noticef("Waiting for replicas before shutting down.")
 		return nil
 	}

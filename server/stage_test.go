@@ -177,7 +177,7 @@ var passing = []struct {
 	{regexp.MustCompile(`\+TIME \[0 ADDRESS\] "EXEC"\r\n`), ""}, // the stage's own
 	{regexp.MustCompile(`:\d{10}\r\n:\d+\r\n`), ":TIME\r\n:TOOK\r\n"},
 	{regexp.MustCompile(`\$\d+\r\nADDRESS`), "ADDRESS"},
-	{regexp.MustCompile(` (watch|lib-name|lib-ver|tot-net-in|tot-net-out|tot-cmds)=[^ \n]*`), ""},
+	{regexp.MustCompile(` (capa|watch|lib-name|lib-ver|tot-net-in|tot-net-out|tot-cmds)=[^ \n]*`), ""},
 }
 
 func maskPassing(text string) string {
