@@ -224,7 +224,7 @@ var conversations = []struct {
 		CONFIG SET unixsocketperm 999
 		CONFIG SET enable-debug-command yes
 		CONFIG SET requirepass ""
-		CONFIG SET repl-diskless-load nope
+		CONFIG SET sanitize-dump-payload nope
 		CONFIG SET maxmemory-policy nope
 		CONFIG SET port 70000
 		CONFIG REWRITE
