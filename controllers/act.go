@@ -365,7 +365,7 @@ func (p *pass) createPod(ctx context.Context, name string) error {
 	case err != nil:
 		return fmt.Errorf("create pod %s: %w", name, err)
 	}
-	p.note("PodCreated", "CreatePod", "created pod %s", name)
+	p.noteOf(name, "PodCreated", "CreatePod", "created pod %s", name)
 	return nil
 }
 
@@ -379,7 +379,7 @@ func (p *pass) deletePod(ctx context.Context, d PodDeletion) error {
 	if err != nil {
 		return fmt.Errorf("delete pod %s: %w", d.Name, err)
 	}
-	p.note("PodDeleted", "DeletePod", "deleted pod %s: %s", d.Name, deletionInWords[d.Reason])
+	p.noteOf(d.Name, "PodDeleted", "DeletePod", "deleted pod %s: %s", d.Name, deletionInWords[d.Reason])
 	return nil
 }
 

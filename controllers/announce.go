@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/lockstep-db/lockstep/api/instance"
@@ -22,13 +23,30 @@ func (p *pass) problem(reason, format string, args ...any) {
 }
 
 // note and warn write events. They are for what has happened once, never for what
-// is so at every reconcile.
+// is so at every reconcile. Those that tell of an instance go through noteOf and
+// warnOf.
 func (p *pass) note(reason, action, format string, args ...any) {
 	p.Events.Eventf(p.c, nil, corev1.EventTypeNormal, reason, action, format, args...)
 }
 
 func (p *pass) warn(reason, action, format string, args ...any) {
 	p.Events.Eventf(p.c, nil, corev1.EventTypeWarning, reason, action, format, args...)
+}
+
+// noteOf and warnOf write events that tell of an instance, with its pod as the related
+// object. Events that differ in nothing but their text are counted as one, of which
+// only the first text is kept: the second pod that is created would never be named.
+func (p *pass) noteOf(name, reason, action, format string, args ...any) {
+	p.Events.Eventf(p.c, p.podOf(name), corev1.EventTypeNormal, reason, action, format, args...)
+}
+
+func (p *pass) warnOf(name, reason, action, format string, args ...any) {
+	p.Events.Eventf(p.c, p.podOf(name), corev1.EventTypeWarning, reason, action, format, args...)
+}
+
+// podOf refers to an instance's pod, whichever bears its name at the time.
+func (p *pass) podOf(name string) *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.c.Namespace, Name: name}}
 }
 
 // announceFailover tells of a completed change of primary.
@@ -76,7 +94,7 @@ func (p *pass) announceFullCopy(order FollowOrder) {
 		return
 	}
 	p.Metrics.fullCopy(p.key)
-	p.warn("FullResync", "Follow", "%s takes a full copy from %s: %s", order.Name, p.c.Status.Primary, p.whyFull(m))
+	p.warnOf(order.Name, "FullResync", "Follow", "%s takes a full copy from %s: %s", order.Name, p.c.Status.Primary, p.whyFull(m))
 }
 
 // whyFull says in numbers why a replica can not continue where it is.
@@ -115,11 +133,11 @@ func (p *pass) announceMembers() {
 		now := seenOf(st)
 		p.memory.seen[m.Name] = now
 		if now.savedTail != "" && now.savedTail != before.savedTail {
-			p.warn("TailSaved", "Follow", "%s had written %d bytes that its new primary does not have: they are kept in its data directory, in %s",
+			p.warnOf(m.Name, "TailSaved", "Follow", "%s had written %d bytes that its new primary does not have: they are kept in its data directory, in %s",
 				m.Name, st.SavedTail.Bytes, st.SavedTail.File)
 		}
 		if known && now.boot == before.boot && now.fullSyncs > before.fullSyncs && m.View.Followed != nil && before.fullSyncs > 0 {
-			p.warn("FullResync", "Follow", "%s has taken a full copy again: %s", m.Name, lastLinkError(st))
+			p.warnOf(m.Name, "FullResync", "Follow", "%s has taken a full copy again: %s", m.Name, lastLinkError(st))
 		}
 	}
 }
