@@ -241,6 +241,18 @@ func TestNobodyIsToldToFollowBeforeTheHistoryIsStored(t *testing.T) {
 	}
 }
 
+func TestNobodyIsToldToFollowAPrimaryWhoseAddressIsNotKnown(t *testing.T) {
+	c, obs := wellCluster()
+	obs.Members[1].View.Followed = nil // an order is due
+	if d := Decide(c, obs, testNow); len(d.Follow) != 1 || d.Follow[0].Name != "demo-2" {
+		t.Fatalf("told to follow: %+v, want demo-2", d.Follow)
+	}
+	obs.Members[0].Pod.State, obs.Members[0].Pod.UID, obs.Members[0].Pod.IP = PodMissing, "", ""
+	if d := Decide(c, obs, testNow); len(d.Follow) > 0 {
+		t.Errorf("told to follow: %+v", d.Follow)
+	}
+}
+
 func TestTheLeaseIsRenewedForNobodyInAnElection(t *testing.T) {
 	c, obs := wellCluster()
 	if d := Decide(c, obs, testNow); d.Lease == nil || d.Lease.Name != "demo-1" || d.Lease.Terms.Members != 3 {

@@ -23,7 +23,13 @@ func (s situation) planReplication(d *Decision) {
 // planFollowers gives the orders that are due. Those that need a full copy wait
 // for their turn: each costs the instance that it copies from processor time and
 // network.
+//
+// A primary whose pod was deleted by force acts for as long as its process is heard, and
+// has no address that an order could name.
 func (s situation) planFollowers(d *Decision) {
+	if s.primary.Pod.IP == "" {
+		return
+	}
 	free := max(1, int(s.cluster.Spec.Replication.MaxConcurrentFullResyncs)) - s.fullCopiesUnderWay()
 	for _, m := range s.obs.Members {
 		if !s.followable(m) {
