@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/api/instance"
+	"github.com/lockstep-db/lockstep/server/admin"
 	"github.com/lockstep-db/lockstep/server/role"
 )
 
@@ -40,7 +41,7 @@ func (b managedBackend) Apply(ctx context.Context, request any) (*instance.Statu
 	done := make(chan result, 1) // room for an answer that nobody waits for any more
 	answer := func(st *instance.Status, err error) { done <- result{st, err} }
 	if !b.s.post(func() { b.s.carryOut(ctx, request, answer) }) {
-		return nil, ErrServerClosed
+		return nil, admin.ErrShutDown
 	}
 	select {
 	case r := <-done:
@@ -48,7 +49,7 @@ func (b managedBackend) Apply(ctx context.Context, request any) (*instance.Statu
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for the reactor: %w", context.Cause(ctx))
 	case <-b.s.managed.alive.Done():
-		return nil, ErrServerClosed
+		return nil, admin.ErrShutDown
 	}
 }
 

@@ -1,14 +1,10 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"syscall"
 )
-
-// ErrServerClosed is returned to who asks something of a server that has ended.
-var ErrServerClosed = errors.New("server closed")
 
 // descriptor is what the reactor does about a file descriptor: it serves a
 // client, or it calls back.

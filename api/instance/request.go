@@ -113,6 +113,7 @@ const (
 	CodeHandoverTimeout Code = "HandoverTimeout" // 504: the target did not catch up in time; nothing has changed
 	CodeNotReady        Code = "NotReady"        // 503: still loading
 	CodeBusy            Code = "Busy"            // 503: the reactor did not answer in time; fencing has been recorded all the same
+	CodeShuttingDown    Code = "ShuttingDown"    // 503: the server ends; fencing has been recorded all the same
 	CodeStorage         Code = "Storage"         // 500: the epoch could not be stored, so do not count on it; writes have stopped all the same
 )
 

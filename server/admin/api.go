@@ -250,8 +250,12 @@ func asRefusal(err error) *instance.Error {
 	if errors.As(err, &refusal) {
 		return refusal
 	}
-	// The reactor did not come to it in time.
-	return &instance.Error{Code: instance.CodeBusy, Message: fmt.Sprintf("the server is busy: %v; the epoch has been recorded, and nothing of a lower one is written or acknowledged any more", err)}
+	why := fmt.Sprintf("the server is busy: %v", err) // the reactor did not come to it in time
+	code := instance.CodeBusy
+	if errors.Is(err, ErrShutDown) {
+		why, code = err.Error(), instance.CodeShuttingDown
+	}
+	return &instance.Error{Code: code, Message: why + "; the epoch has been recorded, and nothing of a lower one is written or acknowledged any more"}
 }
 
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, refusal *instance.Error) {
@@ -268,7 +272,7 @@ func httpStatus(code instance.Code) int {
 		return http.StatusBadRequest
 	case instance.CodeHandoverTimeout:
 		return http.StatusGatewayTimeout
-	case instance.CodeNotReady, instance.CodeBusy:
+	case instance.CodeNotReady, instance.CodeBusy, instance.CodeShuttingDown:
 		return http.StatusServiceUnavailable
 	case instance.CodeStorage:
 		return http.StatusInternalServerError

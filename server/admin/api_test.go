@@ -37,6 +37,7 @@ type fake struct {
 	seen     uint64
 	diskFull bool
 	busy     bool // the reactor does not turn
+	ended    bool
 	refusal  *instance.Error
 	applied  []any
 }
@@ -77,12 +78,15 @@ func (f *fake) RecordEpoch(epoch uint64) error {
 
 func (f *fake) Apply(ctx context.Context, request any) (*instance.Status, error) {
 	f.mu.Lock()
-	busy, refusal := f.busy, f.refusal
+	busy, ended, refusal := f.busy, f.ended, f.refusal
 	f.applied = append(f.applied, request)
 	f.mu.Unlock()
 	if busy {
 		<-ctx.Done()
 		return nil, fmt.Errorf("wait for the reactor: %w", ctx.Err())
+	}
+	if ended {
+		return nil, ErrShutDown
 	}
 	if refusal != nil {
 		return nil, refusal
@@ -200,6 +204,7 @@ func TestRefusalsHaveACodeAndTheStatus(t *testing.T) {
 		{"an epoch that is over", func(f *fake) { f.seen = 9 }, 8, instance.CodeStaleEpoch, "epoch 8 is over: this instance obeys epoch 9"},
 		{"an epoch that can not be stored", func(f *fake) { f.diskFull = true }, 8, instance.CodeStorage, errDisk.Error()},
 		{"a reactor that does not turn", func(f *fake) { f.busy = true }, 8, instance.CodeBusy, "the epoch has been recorded"},
+		{"a server that ends", func(f *fake) { f.ended = true }, 8, instance.CodeShuttingDown, "the server is shutting down; the epoch has been recorded"},
 		{"what contradicts the epoch", func(f *fake) { f.refusal = &instance.Error{Code: instance.CodeConflict, Message: "no"} }, 8, instance.CodeConflict, "no"},
 	}
 	for _, tt := range tests {

@@ -2,10 +2,14 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/lockstep-db/lockstep/api/instance"
 )
+
+// ErrShutDown says that the server has ended, or is about to, and takes no requests.
+var ErrShutDown = errors.New("the server is shutting down")
 
 // Backend is the server behind the API. Its methods may be called from any
 // goroutine.
@@ -23,8 +27,8 @@ type Backend interface {
 	RecordEpoch(epoch uint64) error
 	// Apply gives a valid request of api/instance, by value, to the reactor,
 	// and returns what it said: the status after it. When ctx ends first the
-	// error wraps that of ctx, and the request may still be carried out.
-	// Refusals are *instance.Error.
+	// error wraps that of ctx, and the request may still be carried out. It is
+	// ErrShutDown when the server has ended. Refusals are *instance.Error.
 	Apply(ctx context.Context, request any) (*instance.Status, error)
 }
 
