@@ -342,17 +342,21 @@ func (s situation) failoverInProgress(d Decision) metav1.Condition {
 
 func (s situation) rollingUpdate() metav1.Condition {
 	const kind = v1alpha1.ConditionRollingUpdate
-	var outdated []string
+	var outdated, awaited []string
 	for _, m := range s.obs.Members {
 		if m.Wanted && m.Pod.Outdated {
 			outdated = append(outdated, m.Name)
+		}
+		if m.Wanted && !s.ready(m) {
+			awaited = append(awaited, m.Name)
 		}
 	}
 	if len(outdated) == 0 {
 		return condition(kind, false, v1alpha1.ReasonNoUpdate, "every pod is what the spec asks for")
 	}
-	if !s.allReady() {
-		return condition(kind, true, v1alpha1.ReasonUpdateWaiting, "to be replaced: %s; waiting for every instance to be ready", strings.Join(outdated, ", "))
+	if len(awaited) > 0 {
+		return condition(kind, true, v1alpha1.ReasonUpdateWaiting, "to be replaced: %s; waiting for every instance to be ready, and these are not: %s",
+			strings.Join(outdated, ", "), strings.Join(awaited, ", "))
 	}
 	return condition(kind, true, v1alpha1.ReasonReplacingPods, "to be replaced: %s", strings.Join(outdated, ", "))
 }
@@ -385,13 +389,13 @@ func (s situation) stalledCondition(d Decision, problems []problem) metav1.Condi
 		return condition(kind, true, v1alpha1.ReasonFailoverRefused, "%s", d.Step.Message)
 	}
 	for _, m := range s.obs.Members {
-		if m.Wanted && m.Pod.Trouble != "" && !m.View.Heard(s.now, s.silence) && !strings.HasPrefix(m.Pod.Trouble, "CrashLoopBackOff") {
+		if m.Wanted && s.failing(m) && !strings.HasPrefix(m.Pod.Trouble, "CrashLoopBackOff") {
 			return condition(kind, true, v1alpha1.ReasonPodsCanNotStart, "%s: %s", m.Name, m.Pod.Trouble)
 		}
 	}
 	for _, m := range s.obs.Members {
 		switch {
-		case m.Wanted && m.Pod.Trouble != "" && !m.View.Heard(s.now, s.silence):
+		case m.Wanted && s.failing(m):
 			return condition(kind, true, v1alpha1.ReasonPodsCanNotStart, "%s: %s", m.Name, m.Pod.Trouble)
 		case m.Wanted && m.Pod.Unschedulable != "":
 			return condition(kind, true, v1alpha1.ReasonPodsUnschedulable, "%s: %s", m.Name, m.Pod.Unschedulable)
