@@ -5,6 +5,7 @@
 //
 //	fleet.go       listens to every instance all the time, on every operator replica
 //	observe.go     puts what is known into one Observation; not knowing is a value in it
+//	trouble.go     why a container does not start, in the words of its server
 //	decide.go      (spec and decisions so far, Observation, now) -> Decision, purely:
 //	  failover.go    is the primary lost, and what is the next step towards another one
 //	  election.go    who may become the primary; is the old one revoked; when does its lease end

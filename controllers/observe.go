@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -234,22 +233,6 @@ func endedContainers(s corev1.ContainerStatus) []string {
 		}
 	}
 	return ids
-}
-
-// trouble is why a container does not start. "ContainerCreating" is no trouble.
-func trouble(s corev1.ContainerStatus) string {
-	w := s.State.Waiting
-	if w == nil || w.Reason == "ContainerCreating" || w.Reason == "PodInitializing" {
-		return ""
-	}
-	words := []string{w.Reason}
-	if w.Message != "" {
-		words = append(words, w.Message)
-	}
-	if t := s.LastTerminationState.Terminated; t != nil && t.Message != "" {
-		words = append(words, strings.TrimSpace(t.Message))
-	}
-	return strings.Join(words, ": ")
 }
 
 func nodeLost(node *corev1.Node) bool {

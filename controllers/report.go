@@ -389,7 +389,7 @@ func (s situation) stalledCondition(d Decision, problems []problem) metav1.Condi
 		return condition(kind, true, v1alpha1.ReasonFailoverRefused, "%s", d.Step.Message)
 	}
 	for _, m := range s.obs.Members {
-		if m.Wanted && s.failing(m) && !strings.HasPrefix(m.Pod.Trouble, "CrashLoopBackOff") {
+		if m.Wanted && s.failing(m) && !strings.HasPrefix(m.Pod.Trouble, crashLoop) {
 			return condition(kind, true, v1alpha1.ReasonPodsCanNotStart, "%s: %s", m.Name, m.Pod.Trouble)
 		}
 	}

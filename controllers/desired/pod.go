@@ -136,6 +136,9 @@ func container(c *v1alpha1.LockstepCluster, instance string, in PodInputs) corev
 		},
 		LivenessProbe:  liveness(),
 		ReadinessProbe: readiness(),
+		// A server that can not start says why in its last lines. They get into the
+		// pod's status, and from there into the cluster's.
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		SecurityContext: &corev1.SecurityContext{
 			RunAsNonRoot:             &yes,
 			AllowPrivilegeEscalation: &no,
