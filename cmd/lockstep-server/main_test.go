@@ -27,6 +27,10 @@ func TestWhatIsPrintedWithoutServing(t *testing.T) {
 		{name: "a wrong argument", args: []string{"--hz", "x"}, status: 1, stderr: "of the command line, at line 1\n>>> 'hz \"x\"'\nargument couldn't be parsed"},
 		{name: "a wrong line on standard input", args: []string{"-"}, stdin: "hz x\n", status: 1, stderr: "read from standard input, at line 1"},
 		{name: "a file that is not there", args: []string{"/nonexistent.conf"}, status: 1, stderr: "can't open config file '/nonexistent.conf': no such file or directory"},
+		{name: "a port as other programs take it", args: []string{"-p", "7777"}, status: 1, stderr: `"-p" is neither an option nor a file that is there: did you mean --port?`},
+		{name: "a directive with one dash", args: []string{"-maxclient", "5"}, status: 1, stderr: "did you mean --maxclients?"},
+		{name: "a letter that is no option", args: []string{"-x"}, status: 1, stderr: "directives are given as --name value, for example --port 6379"},
+		{name: "a path of a file whose name begins with a dash", args: []string{"./-x"}, status: 1, stderr: "can't open config file"},
 		{name: "a word without a directive", args: []string{"--port", "1", "--", "x"}, status: 1, stderr: "wrong number of arguments"},
 		{name: "a data directory that is not there", args: []string{"--dir", "/nonexistent"}, status: 1, stderr: "directory of the directive dir: chdir /nonexistent: no such file or directory"},
 	} {

@@ -345,3 +345,16 @@ func TestTheDocumentationNamesWhatIsOursAndWhatIsRefused(t *testing.T) {
 		}
 	}
 }
+func TestAFileWhoseNameBeginsWithADashIsRead(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("-p", []byte("port 7777\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load([]string{"-p"}, strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Port != 7777 {
+		t.Errorf("port %d, want that of the file", c.Port)
+	}
+}

@@ -109,7 +109,7 @@ func Load(args []string, stdin io.Reader) (*Config, error) {
 	l := &loader{config: Default(), stdin: stdin, seen: map[string]bool{}}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "--") {
 		if err := l.source(args[0]); err != nil {
-			return nil, err
+			return nil, notAnOption(args[0], err)
 		}
 		args = args[1:]
 	}
@@ -145,6 +145,24 @@ func (c *Config) check() error {
 		return errors.New("replicaof can not be used with lockstep-managed yes: the operator decides whom to follow; remove the line")
 	}
 	return nil
+}
+
+// notAnOption explains why a file that was named first can not be opened, if it looks
+// like an option that is spelled as other programs do, and there is no such file.
+func notAnOption(word string, err error) error {
+	name, dashed := strings.CutPrefix(word, "-")
+	var inside *LineError // the file is there, and one that it includes is not
+	if !dashed || name == "" || !errors.Is(err, os.ErrNotExist) || errors.As(err, &inside) {
+		return err
+	}
+	meant := nearest(name)
+	switch {
+	case name == "p": // as for redis-cli
+		meant = "port"
+	case len(name) == 1 || meant == "":
+		return fmt.Errorf("%q is neither an option nor a file that is there: directives are given as --name value, for example --port 6379", word)
+	}
+	return fmt.Errorf("%q is neither an option nor a file that is there: did you mean --%s?", word, meant)
 }
 
 // argumentLines makes lines of a file from arguments, as Redis does: "--name value
