@@ -260,6 +260,23 @@ func TestListeningElsewhereWhileRunning(t *testing.T) {
 	servertest.Dial(t, fmt.Sprintf("127.0.0.1:%d", other)).Must("PONG", "PING")
 }
 
+func TestABusyPortIsToldInTheLogFileToo(t *testing.T) {
+	taken := servertest.Start(t)
+	file := filepath.Join(t.TempDir(), "log")
+	err := servertest.TryStart(t, "--port", fmt.Sprint(taken.Port), "--logfile", file)
+	want := fmt.Sprintf("listen on 127.0.0.1 port %d: bind: address already in use; another process listens there: end it, or set the directive port to another port", taken.Port)
+	if err == nil || err.Error() != want {
+		t.Errorf("the start ends with %v\nwant %s", err, want)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "Not started: "+want) {
+		t.Errorf("the log file says:\n%s", text)
+	}
+}
+
 func TestDebugIsOffUnlessAskedFor(t *testing.T) {
 	for _, row := range []struct{ setting, want string }{
 		{"no", "ERR DEBUG command not allowed."}, {"yes", "OK"}, {"local", "OK"},

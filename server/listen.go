@@ -84,7 +84,7 @@ func (s *Server) bindAll(kind listenerKind, bind []string, port int) (int, error
 			if optional && (errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)) {
 				continue
 			}
-			return 0, fmt.Errorf("listen on %s port %d: %w", host, port, err)
+			return 0, fmt.Errorf("listen on %s port %d: %w%s", host, port, err, listenHint(kind, err))
 		}
 		if port == 0 {
 			port = bound
@@ -94,6 +94,23 @@ func (s *Server) bindAll(kind listenerKind, bind []string, port int) (int, error
 		}
 	}
 	return port, nil
+}
+
+// listenHint says which directive to change when an address can not be had.
+func listenHint(kind listenerKind, err error) string {
+	directive := "port"
+	if kind == listenTLS {
+		directive = "tls-port"
+	}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "; another process listens there: end it, or set the directive " + directive + " to another port"
+	case errors.Is(err, syscall.EACCES):
+		return "; ports below 1024 take a privilege: set the directive " + directive + " to a higher one"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "; this machine has no such address: correct the directive bind"
+	}
+	return ""
 }
 
 func (s *Server) addListener(l listener) error {

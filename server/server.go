@@ -216,6 +216,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	defer s.closeReactor()
 	if err := s.start(ctx); err != nil {
+		if s.config.LogFile != "" {
+			// Who started us prints it, perhaps where nobody looks afterwards.
+			s.log.Warningf("Not started: %v", err)
+		}
 		s.closeEverything()
 		return err
 	}
