@@ -38,7 +38,7 @@ func TestALineOfTheListOfClientsHasTheFieldsOfRedis(t *testing.T) {
 	if !slices.Equal(names, wantNames) {
 		t.Errorf("fields %v\nRedis  %v", names, wantNames)
 	}
-	for _, name := range []string{"name", "age", "idle", "flags", "db", "sub", "psub", "ssub", "multi", "qbuf", "argv-mem", "multi-mem",
+	for _, name := range []string{"name", "flags", "db", "sub", "psub", "ssub", "multi", "qbuf", "argv-mem", "multi-mem",
 		"obl", "oll", "omem", "events", "cmd", "user", "redir", "resp"} {
 		if values[name] != wantValues[name] {
 			t.Errorf("%s=%s, Redis has %s", name, values[name], wantValues[name])
