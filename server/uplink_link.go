@@ -80,6 +80,7 @@ type uplink struct {
 	// What is told of it.
 	lostAt       time.Duration
 	everUp       bool
+	failures     failures
 	lastError    string
 	lastSync     instance.SyncKind
 	sourceFailed int
@@ -157,7 +158,11 @@ func (u *uplink) connect() {
 	if s.config.TLSReplication && s.tls.set != nil {
 		secure = s.tls.set.Client
 	}
-	s.log.Noticef("Connecting to MASTER %s", address)
+	if u.failures.last == "" {
+		s.log.Noticef("Connecting to MASTER %s", address)
+	} else {
+		s.log.Verbosef("Connecting to MASTER %s again", address)
+	}
 	s.repl.work.Add(1)
 	go func() {
 		defer s.repl.work.Done()
@@ -181,7 +186,7 @@ func dialRaw(ctx context.Context, address, source string) (int, error) {
 	}
 	c, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return -1, err
+		return -1, dialError(err)
 	}
 	defer c.Close()
 	raw, err := c.(*net.TCPConn).SyscallConn()
@@ -293,7 +298,7 @@ func (u *uplink) lost(how replication.Ending, err error) {
 		u.lostAt = s.clock.mono
 		s.log.Warningf("Connection with master lost: %v", err)
 	} else {
-		s.log.Warningf("Synchronization with master %s: %v", u.via, err)
+		u.tellFailure(was, err)
 	}
 	s.repl.stale = true
 	if u.to.takeOver && how != replication.LinkLost && errors.Is(err, replication.ErrHandshake) {
@@ -313,6 +318,17 @@ func (u *uplink) lost(how replication.Ending, err error) {
 	}
 	u.retry = s.after(replication.RetryAfter(how, pause), u.connect)
 	s.linksChanged()
+}
+
+// tellFailure logs why there is no link. One that can not be made says to where.
+func (u *uplink) tellFailure(was linkPhase, err error) {
+	text := fmt.Sprintf("Synchronization with master %s: %v", u.via, err)
+	if was == linkDialing {
+		text = fmt.Sprintf("Synchronization with master: %v", err)
+	}
+	if line, due := u.failures.tell(text, u.server.clock.mono); due {
+		u.server.log.Warningf("%s", line)
+	}
 }
 
 // readable takes what the primary has sent.

@@ -44,7 +44,7 @@ func (u *uplink) beginStream(rest []byte) {
 	s := u.server
 	u.phase = linkConnected
 	u.everUp = true
-	u.lastError = ""
+	u.failures, u.lastError = failures{}, ""
 	u.hs = nil
 	u.stream = replication.NewStream(s.repl.offset())
 	local := "?:0"
