@@ -369,6 +369,7 @@ func TestInfoSections(t *testing.T) {
 		{"default", "# Server", "# Commandstats"},
 		{"clients memory", "# Clients|# Memory", "# Server"},
 		{"COMMANDSTATS", "# Commandstats", "# Server"},
+		{"lockstep", "# Lockstep|lockstep_version:|lockstep_managed:0", "lockstep_role"},
 		{"nosuch", "", "#"},
 	} {
 		text := c.Text(append([]string{"INFO"}, strings.Fields(row.args)...)...)

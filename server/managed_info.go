@@ -1,14 +1,16 @@
 package server
 
-// infoLockstep tells what an instance of a cluster knows of its role; a server that
-// nobody manages has no such section.
+// infoLockstep tells what an instance of a cluster knows of its role. A server that
+// nobody manages has none that another could assign or fence, and says that.
 func (s *Server) infoLockstep(b *infoBuilder) {
 	m := s.managed.machine
+	b.section("Lockstep")
+	b.field("lockstep_version", Version())
+	b.field("lockstep_managed", flag(m != nil))
 	if m == nil {
 		return
 	}
 	now := s.clock.elapsed()
-	b.section("Lockstep")
 	b.field("lockstep_cluster", s.config.Cluster)
 	b.field("lockstep_instance_name", s.config.InstanceName)
 	b.field("lockstep_instance_id", s.managed.ledger.InstanceID())
