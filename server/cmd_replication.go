@@ -282,6 +282,7 @@ func (s *Server) cmdReplicaOf(call *command.Call) {
 	host, port := string(call.Args[1]), call.Args[2]
 	if foldIs(call.Args[1], "no") && foldIs(port, "one") {
 		if s.isReplica() {
+			s.warnOfPartialCopy()
 			s.promoteHistory()
 			s.config.ReplicaOf = nil
 			s.log.Noticef("MASTER MODE enabled (user request from '%s')", s.clientLine(c))
@@ -306,6 +307,23 @@ func (s *Server) cmdReplicaOf(call *command.Call) {
 	s.setReplicaOf(t)
 	s.log.Noticef("REPLICAOF %s enabled (user request from '%s')", hostPort(t.host, t.port), s.clientLine(c))
 	call.Out.OK()
+}
+
+// warnOfPartialCopy tells what a replica will hold that is made a primary before its
+// first synchronization with the primary that it followed has come to an end.
+func (s *Server) warnOfPartialCopy() {
+	u := s.repl.uplink
+	if u == nil || u.everUp {
+		return
+	}
+	holds := "this server keeps the data that it held before"
+	switch {
+	case s.repl.load != nil:
+		holds = "this server goes on loading the snapshot that it has received, and gets nothing that came after it"
+	case s.repl.incomplete:
+		holds = "this server has given up its own data for a snapshot that could not be loaded"
+	}
+	s.log.Warningf("The first synchronization with master %s has not finished: %s", u.to, holds)
 }
 
 // cmdRole answers in the words that clients and sentinels know.

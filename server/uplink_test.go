@@ -470,3 +470,24 @@ func TestGarbageInTheStreamEndsTheHistory(t *testing.T) {
 		t.Fatalf("the replica says %q", psync)
 	}
 }
+
+// Whoever makes a primary of a replica too early finds out why keys are missing.
+func TestLeavingAPrimaryBeforeTheFirstSynchronizationIsWarnedOf(t *testing.T) {
+	const warning = "has not finished: this server keeps the data that it held before"
+	p := listenPrimary(t)
+	i := startReplica(t, p)
+	p.accept() // and no answer to its PSYNC
+	i.Client(t).Must("OK", "REPLICAOF", "NO", "ONE")
+	if log := i.Log(); !strings.Contains(log, "The first synchronization with master "+p.l.Addr().String()+" "+warning) {
+		t.Errorf("the log says\n%s", log)
+	}
+
+	i = startReplica(t, p)
+	l, _ := p.accept()
+	l.feed(historyA, 0, snapshotWith())
+	l.ack(0)
+	i.Client(t).Must("OK", "REPLICAOF", "NO", "ONE")
+	if log := i.Log(); strings.Contains(log, warning) {
+		t.Errorf("warned after a synchronization:\n%s", log)
+	}
+}
