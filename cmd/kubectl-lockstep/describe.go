@@ -20,7 +20,7 @@ func describe(out io.Writer, c *v1alpha1.LockstepCluster) error {
 	fmt.Fprintf(w, "Primary:\t%s\n", orDash(st.Primary))
 	fmt.Fprintf(w, "Epoch:\t%d\n", st.Epoch)
 	fmt.Fprintf(w, "Instances:\t%d of %d ready\n", st.ReadyInstances, c.Spec.Instances)
-	fmt.Fprintf(w, "Window:\t%s\n", orDash(st.Window))
+	fmt.Fprintf(w, "Window:\t%s\n", orDash(windowInWords(st.Window)))
 	fmt.Fprintf(w, "Version:\t%s\n", orDash(st.Version))
 	if f := st.LastFailover; f != nil && f.From != "" {
 		fmt.Fprintf(w, "Last change:\t%s to %s at %s (%s), %v; lost: %s\n", f.From, f.To, f.CompletedAt.Format(time.RFC3339),
@@ -42,6 +42,24 @@ func lost(f *v1alpha1.FailoverReport) string {
 		return "not known, " + f.BytesLostExplanation
 	}
 	return fmt.Sprintf("at most %d bytes", *f.BytesLost)
+}
+
+// windowInWords rounds a long window: it is an estimate from the present write rate, and
+// on a cluster that is hardly written to it comes out as months.
+func windowInWords(window string) string {
+	const day = 24 * time.Hour
+	length, err := time.ParseDuration(window)
+	switch {
+	case err != nil:
+		return window // a word, such as "unlimited"
+	case length > 30*day:
+		return ">30d"
+	case length >= 2*day:
+		return fmt.Sprintf("%dd", length/day)
+	case length >= time.Hour:
+		return strings.TrimSuffix(length.Truncate(time.Minute).String(), "0s")
+	}
+	return window
 }
 
 // number prints what is not known as such.

@@ -32,6 +32,24 @@ func TestWhatIsNotKnownIsNotPrintedAsZero(t *testing.T) {
 	}
 }
 
+func TestALongWindowIsRounded(t *testing.T) {
+	for given, want := range map[string]string{
+		"1598h21m5s": ">30d",
+		"720h0m0s":   "30d",
+		"71h59m59s":  "2d",
+		"47h59m59s":  "47h59m",
+		"1h0m0s":     "1h0m",
+		"59m59s":     "59m59s",
+		"0s":         "0s",
+		"unlimited":  "unlimited",
+		"":           "",
+	} {
+		if got := windowInWords(given); got != want {
+			t.Errorf("%q is printed as %q, want %q", given, got, want)
+		}
+	}
+}
+
 func TestArguments(t *testing.T) {
 	for _, tt := range []struct {
 		name, args, want, err string
