@@ -40,7 +40,11 @@ with_progress() {
 	while sleep 0.5; kill -0 "$job" 2>/dev/null; do
 		((SECONDS - began >= 10)) || continue
 		began=$SECONDS
-		say "$(wc -l <"$log") packages compiled, the last one $(tail -n 1 "$log" | cut -c 1-80)"
+		if [[ -s $log ]]; then
+			say "$(wc -l <"$log") packages compiled, the last one $(tail -n 1 "$log" | cut -c 1-80)"
+		else
+			say "waiting for the first package"
+		fi
 	done
 	wait "$job" || {
 		tail -n 20 "$log" >&2
