@@ -26,6 +26,7 @@ reason {{.reason}}
 	{
 		row 0 "$KILLED_HOW"
 		print_steps "$failover"
+		row "$(gap_begin)" "last write acknowledged before the gap, as the client saw it"
 		row "$(gap_end)" "first accepted write, by the client through $NAME-rw"
 	} | sort --stable --key 1,1n | awk '{ $1 = sprintf("  %+8.3f s  ", $1 / 1000000); print }'
 	printf '\n  killed at            %s\n' "$(date --date "@$((KILLED_AT / 1000000))" '+%H:%M:%S').$(printf %06d $((KILLED_AT % 1000000)))"
@@ -66,12 +67,14 @@ step() {
 field() { sed -n "s/^$1 //p" <<<"$2"; }
 
 loss() {
-	local bytes
+	local bytes explanation bound=''
 	bytes=$(field lost "$1")
+	explanation=$(field explanation "$1")
+	[[ $explanation != *'highest write rate'* ]] || bound=': an upper bound, the highest write rate seen times the time in doubt'
 	if [[ -n $bytes ]]; then
-		printf 'at most %s (%s)' "$bytes" "$(field explanation "$1")"
+		printf 'at most %s%s (%s)' "$bytes" "$bound" "$explanation"
 	else
-		printf 'no bound is known (%s)' "$(field explanation "$1")"
+		printf 'no bound is known (%s)' "$explanation"
 	fi
 }
 
@@ -90,6 +93,14 @@ gap() {
 		END { print from, to }' "$work/writes"
 }
 
+# gap_begin may be after the kill: a write that had been accepted before, of which the
+# client heard a moment later.
+gap_begin() {
+	local from to
+	read -r from to < <(gap)
+	echo $((from - KILLED_AT))
+}
+
 gap_end() {
 	local from to
 	read -r from to < <(gap)
@@ -105,14 +116,18 @@ gap_length() {
 seconds() { awk -v micros="$1" 'BEGIN { printf "%.3f", micros / 1000000 }'; }
 
 print_usage() {
+	# kubectl takes no options in front of a plugin's name.
+	local plugin="kubectl lockstep status $NAME -n $NAMESPACE"
 	local kubectl="kubectl" redis="kubectl --namespace $NAMESPACE exec -it client -- redis-cli"
 	case $CLUSTER in
 	local)
 		kubectl="hack/cluster/cluster kubectl"
+		plugin="hack/cluster/cluster $plugin"
 		redis="hack/cluster/cluster run redis-cli"
 		;;
 	kind)
 		kubectl="kubectl --kubeconfig $KIND_KUBECONFIG"
+		plugin+=" --kubeconfig $KIND_KUBECONFIG"
 		redis=${redis/kubectl/$kubectl}
 		;;
 	esac
@@ -125,6 +140,7 @@ print_usage() {
 		  $kubectl --namespace $NAMESPACE get lsc $NAME --output wide
 		  $kubectl --namespace $NAMESPACE describe lsc $NAME
 		  $redis -h $SERVICE
+		  make build && PATH=\$PWD/bin:\$PATH $plugin
 
 		Again:      make demo$with$([[ $CLUSTER != current || -z ${IMAGE:-} ]] || echo " IMAGE=$IMAGE")
 		Remove it:  make demo-down$with
