@@ -72,8 +72,10 @@ func (s situation) nextInTurn(outdated []Member) *PodDeletion {
 func (s situation) stuck(m Member) bool { return s.failing(m) || m.Pod.Unschedulable != "" }
 
 // failing reports whether an instance's container does not start or does not stay.
+// That it is heard while it loads its data says nothing: it may end by that again.
 func (s situation) failing(m Member) bool {
-	return m.Pod.Trouble != "" && !m.View.Heard(s.now, s.silence)
+	up := m.View.Heard(s.now, s.silence) && m.View.Status.Loading == nil
+	return m.Pod.Trouble != "" && !up
 }
 
 // mayRepair reports whether the pod of an outdated instance is to be replaced out of

@@ -19,8 +19,8 @@ func outdated(o *Observation, but ...string) {
 	}
 }
 
-// crashLoops ends an instance's container again and again.
-func crashLoops(m *Member) {
+// crashLooping ends an instance's container again and again.
+func crashLooping(m *Member) {
 	m.Pod.Trouble = "CrashLoopBackOff: exit code 1"
 	silent(m, time.Minute)
 }
@@ -38,17 +38,17 @@ func TestWhichPodAnUpdateReplacesNext(t *testing.T) {
 	}{
 		{"a mistake stops at one instance", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-2")
-			crashLoops(&o.Members[1])
+			crashLooping(&o.Members[1])
 		}, ""},
 		{"also when another one is lost and comes back", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-2")
-			crashLoops(&o.Members[1])
+			crashLooping(&o.Members[1])
 			silent(&o.Members[2], time.Minute)
 		}, ""},
 		{"also when another one's container fails too: the new pod would fail as well", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-2")
-			crashLoops(&o.Members[1])
-			crashLoops(&o.Members[2])
+			crashLooping(&o.Members[1])
+			crashLooping(&o.Members[2])
 		}, ""},
 		{"also when no node is found for the new pod", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-2")
@@ -64,7 +64,7 @@ func TestWhichPodAnUpdateReplacesNext(t *testing.T) {
 		{"except one whose container fails", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-2")
 			silent(&o.Members[1], time.Second)
-			crashLoops(&o.Members[2])
+			crashLooping(&o.Members[2])
 		}, "demo-3"},
 		{"an instance that was not heard for a moment keeps its pod", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o)
@@ -76,7 +76,7 @@ func TestWhichPodAnUpdateReplacesNext(t *testing.T) {
 		}, "demo-3"},
 		{"a rollback repairs the instance that crash-loops", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-1", "demo-3")
-			crashLoops(&o.Members[1])
+			crashLooping(&o.Members[1])
 		}, "demo-2"},
 		{"a rollback repairs the instance for which no node is found", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-1", "demo-3")
@@ -86,15 +86,15 @@ func TestWhichPodAnUpdateReplacesNext(t *testing.T) {
 		{"a rollback repairs a cluster that has lost its primary too", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-3")
 			lost(o)
-			crashLoops(&o.Members[0])
-			crashLoops(&o.Members[1])
+			crashLooping(&o.Members[0])
+			crashLooping(&o.Members[1])
 			silent(&o.Members[2], 2*time.Second)
 		}, "demo-1"},
 		{"but not an ephemeral one, whose pods hold the only copies", func(_ *v1alpha1.LockstepCluster, o *Observation) {
 			outdated(o, "demo-3")
 			lost(o)
-			crashLoops(&o.Members[0])
-			crashLoops(&o.Members[1])
+			crashLooping(&o.Members[0])
+			crashLooping(&o.Members[1])
 			silent(&o.Members[2], 2*time.Second)
 			for i := range o.Members {
 				o.Members[i].Claim = ClaimEphemeral
@@ -105,7 +105,7 @@ func TestWhichPodAnUpdateReplacesNext(t *testing.T) {
 			o.Members = o.Members[:1]
 			outdated(o)
 			lost(o)
-			crashLoops(&o.Members[0])
+			crashLooping(&o.Members[0])
 		}, "demo-1"},
 		{"a rollback ends an election for which too few are there", func(c *v1alpha1.LockstepCluster, o *Observation) {
 			electing(c)
@@ -113,7 +113,7 @@ func TestWhichPodAnUpdateReplacesNext(t *testing.T) {
 			lost(o)
 			o.Members[2].View.Status.Epoch = 2
 			for i := range 2 {
-				crashLoops(&o.Members[i])
+				crashLooping(&o.Members[i])
 				o.Members[i].View.FenceTriedAt = ago(time.Millisecond)
 			}
 		}, "demo-1"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,11 +13,20 @@ import (
 // crashLoop is the kubelet's word for a container that ends again and again.
 const crashLoop = "CrashLoopBackOff"
 
+// A container is in a crash loop from its second restart on, unless its last run was
+// longer than what makes the kubelet forget the earlier ones.
+const (
+	loopRestarts = 2
+	forgottenRun = 10 * time.Minute
+)
+
 // trouble is why a container does not start or does not stay; empty when nothing is
 // known to be wrong. "ContainerCreating" is no trouble.
 func trouble(s corev1.ContainerStatus) string {
 	w := s.State.Waiting
 	switch {
+	case w == nil && crashLoops(s):
+		return crashLoop + ": " + endInWords(lastEnd(s))
 	case w == nil || w.Reason == "ContainerCreating" || w.Reason == "PodInitializing":
 		return ""
 	case w.Reason == crashLoop && s.LastTerminationState.Terminated != nil:
@@ -25,6 +35,22 @@ func trouble(s corev1.ContainerStatus) string {
 		return w.Reason
 	}
 	return w.Reason + ": " + w.Message
+}
+
+// crashLoops reports whether a container that runs, or has just ended, will most
+// likely end again: the kubelet speaks of a crash loop only between two attempts.
+func crashLoops(s corev1.ContainerStatus) bool {
+	end := lastEnd(s)
+	return !s.Ready && s.RestartCount >= loopRestarts && end != nil && end.ExitCode != 0 &&
+		end.FinishedAt.Sub(end.StartedAt.Time) < forgottenRun
+}
+
+// lastEnd is how the container ended last; nil when it never has.
+func lastEnd(s corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	if s.State.Terminated != nil {
+		return s.State.Terminated
+	}
+	return s.LastTerminationState.Terminated
 }
 
 // endInWords says how a container ended: what the kubelet knows, and what the server

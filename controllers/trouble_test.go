@@ -3,9 +3,11 @@ package controllers
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // badConfiguration is what a server writes before it ends because of a directive.
@@ -22,6 +24,16 @@ func waiting(reason, message string) corev1.ContainerState {
 
 func ended(code int32, reason, message string) corev1.ContainerState {
 	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, Message: message}}
+}
+
+func running() corev1.ContainerState {
+	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+}
+
+// after is an end after a run of the given length.
+func after(run time.Duration, end corev1.ContainerState) corev1.ContainerState {
+	end.Terminated.StartedAt, end.Terminated.FinishedAt = metav1.NewTime(ago(run)), metav1.NewTime(testNow)
+	return end
 }
 
 func TestWhyAContainerDoesNotStart(t *testing.T) {
@@ -42,6 +54,20 @@ func TestWhyAContainerDoesNotStart(t *testing.T) {
 			"CrashLoopBackOff: the server ended with code 137 (OOMKilled)"},
 		{"a crash loop whose last end is not known is told in the kubelet's words",
 			corev1.ContainerStatus{State: waiting(crashLoop, backOff)}, "CrashLoopBackOff: " + backOff},
+		{"a container that runs for a moment between two crashes is in the same trouble",
+			corev1.ContainerStatus{State: running(), RestartCount: 2, LastTerminationState: ended(1, "Error", "no")},
+			"CrashLoopBackOff: the server ended with code 1: no"},
+		{"so is one that has just crashed again",
+			corev1.ContainerStatus{State: ended(1, "Error", "no"), RestartCount: 2, LastTerminationState: ended(2, "Error", "before")},
+			"CrashLoopBackOff: the server ended with code 1: no"},
+		{"a single restart is no loop",
+			corev1.ContainerStatus{State: running(), RestartCount: 1, LastTerminationState: ended(137, "Error", "")}, ""},
+		{"a container that is ready has come through",
+			corev1.ContainerStatus{State: running(), RestartCount: 7, Ready: true, LastTerminationState: ended(137, "Error", "")}, ""},
+		{"a server that was told to stop has not crashed",
+			corev1.ContainerStatus{State: running(), RestartCount: 7, LastTerminationState: ended(0, "Completed", "")}, ""},
+		{"restarts from before a long run are forgotten",
+			corev1.ContainerStatus{State: running(), RestartCount: 7, LastTerminationState: after(time.Hour, ended(137, "Error", ""))}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := trouble(tt.status); got != tt.want {
