@@ -206,6 +206,26 @@ func (s situation) answerSwitchover() *SwitchoverAnswer {
 	return nil
 }
 
+// switchoverWaits says why a user's wish for a switchover is not fulfilled yet; empty
+// when nothing is in its way, or when it is answered otherwise. It holds no number
+// that grows by itself: it shows in a condition.
+func (s situation) switchoverWaits() string {
+	name := s.switchoverTarget()
+	m, known := s.obs.Member(name)
+	if !known || !m.Wanted || name == s.status.Primary || !s.acting() || s.status.Failover != nil || s.canTakeOver(m) {
+		return ""
+	}
+	why := "is not ready"
+	switch {
+	case m.Pod.Deleting:
+		why = "is being deleted"
+	case s.ready(m):
+		why = "is too far behind"
+	}
+	return fmt.Sprintf("the switchover waits for %s, which %s; remove the annotation %s to give it up",
+		name, why, v1alpha1.AnnotationSwitchover)
+}
+
 // LeaseInterval is how often the operator renews: as often as replicas
 // acknowledge, so that three renewals may be lost.
 func (t Terms) LeaseInterval() time.Duration { return t.Duration / 4 }

@@ -324,6 +324,9 @@ func (s situation) failoverInProgress(d Decision) metav1.Condition {
 		case WhyNoCandidate:
 			return condition(kind, false, v1alpha1.ReasonNoCandidate, "%s", d.Step.Message)
 		}
+		if waits := s.switchoverWaits(); waits != "" {
+			return condition(kind, false, v1alpha1.ReasonSwitchoverWaiting, "%s", waits)
+		}
 		return condition(kind, false, v1alpha1.ReasonNoFailover, "no change of primary is under way")
 	}
 	reason := v1alpha1.ReasonElecting
@@ -490,5 +493,16 @@ func (p *pass) announceConditions(next *v1alpha1.LockstepCluster) {
 		case now.Status != metav1.ConditionUnknown && before.Status != metav1.ConditionUnknown:
 			p.note(now.Reason, "Observe", "%s", now.Message)
 		}
+	}
+	p.announceWaitingSwitchover(next)
+}
+
+// announceWaitingSwitchover tells once that a user's wish has to wait: whoever
+// expressed it looks at the events for the answer.
+func (p *pass) announceWaitingSwitchover(next *v1alpha1.LockstepCluster) {
+	const kind = v1alpha1.ConditionFailoverInProgress
+	before, now := meta.FindStatusCondition(p.c.Status.Conditions, kind), meta.FindStatusCondition(next.Status.Conditions, kind)
+	if now.Reason == v1alpha1.ReasonSwitchoverWaiting && (before == nil || before.Reason != now.Reason) {
+		p.warn(now.Reason, "Switchover", "%s", now.Message)
 	}
 }

@@ -70,13 +70,14 @@ const (
 	ReasonWindowUnknown    = "WindowUnknown"
 
 	// FailoverInProgress
-	ReasonNoFailover       = "NoFailover"
-	ReasonElecting         = "Electing"
-	ReasonPromoting        = "Promoting"
-	ReasonSwitchingOver    = "SwitchingOver"
-	ReasonFailoverDisabled = "AutomaticFailoverDisabled"
-	ReasonNoMajority       = "NoMajority"
-	ReasonNoCandidate      = "NoCandidate"
+	ReasonNoFailover        = "NoFailover"
+	ReasonElecting          = "Electing"
+	ReasonPromoting         = "Promoting"
+	ReasonSwitchingOver     = "SwitchingOver"
+	ReasonSwitchoverWaiting = "SwitchoverWaiting"
+	ReasonFailoverDisabled  = "AutomaticFailoverDisabled"
+	ReasonNoMajority        = "NoMajority"
+	ReasonNoCandidate       = "NoCandidate"
 
 	// RollingUpdate
 	ReasonNoUpdate         = "NoUpdate"
