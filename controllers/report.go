@@ -381,30 +381,46 @@ func (s situation) storageReady() metav1.Condition {
 	return condition(kind, true, v1alpha1.ReasonVolumesBound, "every instance has its volume")
 }
 
-// stalledCondition is true when waiting alone will not help.
+// stalledCondition is true when waiting alone will not help. Its reason is that of
+// the most urgent problem; the message has all of them.
 func (s situation) stalledCondition(d Decision, problems []problem) metav1.Condition {
 	const kind = v1alpha1.ConditionStalled
-	if len(problems) > 0 {
-		return condition(kind, true, problems[0].reason, "%s", problems[0].message)
+	all := s.mostUrgentFirst(d, problems)
+	if len(all) == 0 {
+		return condition(kind, false, v1alpha1.ReasonNotStalled, "nothing waits for anybody's help")
 	}
+	var messages []string
+	for _, one := range all {
+		if !slices.Contains(messages, one.message) {
+			messages = append(messages, one.message)
+		}
+	}
+	return condition(kind, true, all[0].reason, "%s", strings.Join(messages, "; also: "))
+}
+
+// mostUrgentFirst lists everything that somebody has to put right: that there is no
+// primary, then what was met while acting, then instances that do not start. Those
+// that have never started come before those that crash, because a pod that is wrong
+// explains more.
+func (s situation) mostUrgentFirst(d Decision, problems []problem) []problem {
+	var all, crashing, homeless []problem
 	switch d.Step.Why {
 	case WhyDisabled, WhyNoCandidate, WhyNoMajority, WhyDiverged:
-		return condition(kind, true, v1alpha1.ReasonFailoverRefused, "%s", d.Step.Message)
+		all = append(all, problem{v1alpha1.ReasonFailoverRefused, d.Step.Message})
 	}
+	all = append(all, problems...)
 	for _, m := range s.obs.Members {
-		if m.Wanted && s.failing(m) && !strings.HasPrefix(m.Pod.Trouble, crashLoop) {
-			return condition(kind, true, v1alpha1.ReasonPodsCanNotStart, "%s: %s", m.Name, m.Pod.Trouble)
+		switch failed := (problem{v1alpha1.ReasonPodsCanNotStart, m.Name + ": " + m.Pod.Trouble}); {
+		case !m.Wanted:
+		case s.failing(m) && strings.HasPrefix(m.Pod.Trouble, crashLoop):
+			crashing = append(crashing, failed)
+		case s.failing(m):
+			all = append(all, failed)
+		case m.Pod.Unschedulable != "":
+			homeless = append(homeless, problem{v1alpha1.ReasonPodsUnschedulable, m.Name + ": " + m.Pod.Unschedulable})
 		}
 	}
-	for _, m := range s.obs.Members {
-		switch {
-		case m.Wanted && s.failing(m):
-			return condition(kind, true, v1alpha1.ReasonPodsCanNotStart, "%s: %s", m.Name, m.Pod.Trouble)
-		case m.Wanted && m.Pod.Unschedulable != "":
-			return condition(kind, true, v1alpha1.ReasonPodsUnschedulable, "%s: %s", m.Name, m.Pod.Unschedulable)
-		}
-	}
-	return condition(kind, false, v1alpha1.ReasonNotStalled, "nothing waits for anybody's help")
+	return slices.Concat(all, crashing, homeless)
 }
 
 func (s situation) readyCondition(d Decision) metav1.Condition {

@@ -84,3 +84,23 @@ func TestAWaitingSwitchoverIsAnnouncedOnce(t *testing.T) {
 		t.Errorf("the event is %q", event)
 	}
 }
+
+func TestAStalledClusterTellsAllProblemsTheMostUrgentFirst(t *testing.T) {
+	c, obs := wellCluster()
+	lost(&obs)
+	crashLooping(&obs.Members[0])
+	obs.Members[1].Pod.State, obs.Members[1].Pod.Unschedulable = PodPending, "no node is large enough"
+	silent(&obs.Members[1], time.Minute)
+	crashLooping(&obs.Members[2])
+	obs.Members[2].Pod.Trouble = "ImagePullBackOff"
+	refused := problem{v1alpha1.ReasonObjectRefused, "the API server refuses Service demo-rw"}
+	got := conditionOf(c, obs, v1alpha1.ConditionStalled, refused, refused)
+	if got.Reason != v1alpha1.ReasonFailoverRefused {
+		t.Errorf("the reason is %s, want %s", got.Reason, v1alpha1.ReasonFailoverRefused)
+	}
+	_, others, _ := strings.Cut(got.Message, "; also: ")
+	want := "the API server refuses Service demo-rw; also: demo-3: ImagePullBackOff; also: demo-1: CrashLoopBackOff: exit code 1; also: demo-2: no node is large enough"
+	if others != want {
+		t.Errorf("beside the first:\n got %s\nwant %s", others, want)
+	}
+}
