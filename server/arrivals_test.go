@@ -9,8 +9,11 @@ import (
 )
 
 // hold keeps the server from reading while send runs, so that all of what it sends is
-// there when the server looks again.
+// there when the server looks again, in the order in which it was sent: after two turns
+// of its loop the kernel does not have who spoke before in its list any more.
 func hold(by *servertest.Client, send func()) {
+	by.Do("PING")
+	by.Do("PING")
 	by.Send("DEBUG", "SLEEP", "0.2")
 	send()
 }
