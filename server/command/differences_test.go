@@ -50,7 +50,7 @@ var differences = []difference{
 	{"GEODIST GEOSEARCH GEORADIUS GEORADIUS_RO GEORADIUSBYMEMBER GEORADIUSBYMEMBER_RO",
 		"sines and cosines are computed by other programs, which may differ in the last bit", sameDistances, nil},
 	{"SORT SORT_RO", "the weights of sets and sorted sets are looked up in no promised order, and what is not sorted comes in none; " +
-		"7.0 may take it for an error of this command that an earlier one has met a number out of range",
+		"7.0 takes a score for no number that is too small to keep all its digits, when it unpacks the sorted set",
 		func(args [][]byte, o, th replyNode) bool {
 			if strings.HasPrefix(th.text, "ERR One or more scores") {
 				return areNumbers(o)
